@@ -1,0 +1,65 @@
+// Every limit of libstorpool, in one file: what it bounds, its unit in its name, and why it has
+// that value. Relations between limits are static assertions, so that one cannot be changed alone.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace storpool {
+
+// Sizes of the data model. All of them are part of the disk format (docs/disk-format.md).
+inline constexpr uint32_t kSectorBytes = 512;        // what front ends address
+inline constexpr uint32_t kBlockBytes = 4096;        // the unit of versions and checksums
+inline constexpr uint32_t kChunkBytes = 32u << 20;   // the unit of placement
+inline constexpr uint32_t kSectorsPerBlock = kBlockBytes / kSectorBytes;
+inline constexpr uint32_t kBlocksPerChunk = kChunkBytes / kBlockBytes;
+inline constexpr uint32_t kSegmentBytes = 32u << 20;  // the unit of cleaning (design 4.1)
+inline constexpr uint64_t kVolumeBytesMax = uint64_t{1} << 50;
+
+// The largest request inside a chain; a write never spans two batches (design 4.2).
+inline constexpr uint32_t kRequestBytesMax = 1u << 20;
+inline constexpr uint32_t kRequestBlocksMax = kRequestBytesMax / kBlockBytes;
+
+// A payload of at least this size is received straight into its aligned buffer (design 4.14).
+inline constexpr uint32_t kDirectReceiveBytes = 16u << 10;
+
+// Frames: header, then a typed body, then the payload (docs/wire-format.md).
+inline constexpr uint32_t kFrameHeaderBytes = 64;
+inline constexpr uint32_t kFrameBodyBytesMax = 8u << 10;
+
+// Ids. StorPool's public clients validate the same ranges.
+inline constexpr uint16_t kNodeIdMax = 63;
+inline constexpr uint16_t kDiskIdMax = 4095;
+inline constexpr uint16_t kClientIdMax = 4095;
+inline constexpr uint32_t kReplicationMax = 3;
+// Serving members and their replacements while they sync.
+inline constexpr uint32_t kChainMembersMax = 2 * kReplicationMax;
+inline constexpr uint32_t kChainsPerTableFirst = 64;
+inline constexpr uint32_t kChainsPerTableMax = 32768;
+
+// Exactly once (design 5.8): numbers that one session may have open on one chain.
+inline constexpr uint32_t kWindowNumbers = 256;
+
+// Layers of one lineage; foreign parents in a row (design 9.4).
+inline constexpr uint32_t kLayersMax = 1024;
+inline constexpr uint32_t kForeignParentsMax = 32;
+
+// Control.
+inline constexpr size_t kNameBytesMax = 199;
+inline constexpr uint32_t kAttachmentsPerClientMax = 1024;
+
+// Times, all in milliseconds.
+inline constexpr int64_t kLeaseMs = 800;           // promises between mirrors (design 5.4)
+inline constexpr int64_t kLeaseMarginMs = 40;      // for drift between two clocks, 5 %
+inline constexpr int64_t kCommitSilenceMs = 5;     // W travels alone after this (design 5.2.4)
+inline constexpr int64_t kHeartbeatMs = 300;
+inline constexpr int64_t kEjectionMs = 3000;       // silence that names a node out (design 6.7)
+inline constexpr int64_t kRebuildDelayMs = 600000; // before a lost member is replaced (design 6.8)
+
+static_assert(kBlocksPerChunk == 8192);
+static_assert(kRequestBlocksMax <= kBlocksPerChunk);
+static_assert(kWindowNumbers % 64 == 0);
+static_assert(kHeartbeatMs * 4 < kEjectionMs, "one lost heartbeat ejects nobody");
+static_assert(kLeaseMs + kLeaseMarginMs < kEjectionMs);
+
+}  // namespace storpool
