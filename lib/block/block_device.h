@@ -47,6 +47,8 @@ class BlockIo {
   Extent* extents = nullptr;
   uint32_t extents_max = 0;
   uint32_t extents_count = 0;
+  // For whoever holds the request now, so that queueing it allocates nothing (IoQueue).
+  BlockIo* next = nullptr;
 };
 
 class BlockDevice {
