@@ -60,8 +60,7 @@ class CheckedDevice::Check final : public BlockIo {
       caller->extents_count = extents_count;
     }
     payload = Buffer();
-    --device_.under_way_;
-    device_.idle_.push_back(std::unique_ptr<Check>(this));
+    device_.idle_.push_back(this);
     caller->OnDone(status);
   }
 
@@ -73,7 +72,7 @@ class CheckedDevice::Check final : public BlockIo {
 
 CheckedDevice::CheckedDevice(BlockDevice& inner) : inner_(inner) {}
 
-CheckedDevice::~CheckedDevice() { SP_CHECK(under_way_ == 0); }
+CheckedDevice::~CheckedDevice() = default;
 
 void CheckedDevice::CheckRequest(const BlockIo& io) const {
   if (io.op == BlockOp::kFlush) return;
@@ -92,11 +91,13 @@ void CheckedDevice::CheckRequest(const BlockIo& io) const {
 
 void CheckedDevice::Start(BlockIo* io) {
   CheckRequest(*io);
-  if (idle_.empty()) idle_.push_back(std::make_unique<Check>(*this));
-  Check* check = idle_.front().release();  // Owned by the request until it is done.
+  if (idle_.empty()) {
+    checks_.push_back(std::make_unique<Check>(*this));
+    idle_.push_back(checks_.back().get());
+  }
+  Check* check = idle_.front();
   idle_.pop_front();
   check->Begin(io);
-  ++under_way_;
   const bool outer = std::exchange(in_start_, true);
   inner_.Start(check);
   in_start_ = outer;

@@ -7,6 +7,7 @@
 
 #include <deque>
 #include <memory>
+#include <vector>
 
 #include "lib/block/block_device.h"
 
@@ -16,7 +17,7 @@ class CheckedDevice final : public BlockDevice {
  public:
   // `inner` must outlive this device.
   explicit CheckedDevice(BlockDevice& inner);
-  ~CheckedDevice() override;  // Nothing may be under way.
+  ~CheckedDevice() override;
 
   BlockDeviceInfo info() const override { return inner_.info(); }
   void Start(BlockIo* io) override;
@@ -28,10 +29,10 @@ class CheckedDevice final : public BlockDevice {
 
   BlockDevice& inner_;
   bool in_start_ = false;
-  size_t under_way_ = 0;
+  std::vector<std::unique_ptr<Check>> checks_;
   // Taken from the front and returned to the back, so that a second completion of a request meets
   // an idle object for as long as possible.
-  std::deque<std::unique_ptr<Check>> idle_;
+  std::deque<Check*> idle_;
 };
 
 }  // namespace storpool::block

@@ -17,7 +17,6 @@ class DelayDevice final : public BlockDevice {
   // `reactor` and `inner` must outlive this device. Delays are uniform in [least, most].
   DelayDevice(env::Reactor& reactor, BlockDevice& inner, Duration least, Duration most,
               uint64_t seed);
-  ~DelayDevice() override;  // Nothing may be waiting.
 
   BlockDeviceInfo info() const override { return inner_.info(); }
   void Start(BlockIo* io) override;

@@ -9,8 +9,6 @@ namespace storpool::block {
 FaultDevice::FaultDevice(env::Reactor& reactor, BlockDevice& inner, Rule rule)
     : reactor_(reactor), inner_(inner), rule_(std::move(rule)) {}
 
-FaultDevice::~FaultDevice() { SP_CHECK(unanswered_.empty()); }
-
 void FaultDevice::Start(BlockIo* io) {
   absl::Status status = rule_(*io);
   if (status.ok()) {

@@ -18,7 +18,6 @@ class FaultDevice final : public BlockDevice {
 
   // `reactor` and `inner` must outlive this device.
   FaultDevice(env::Reactor& reactor, BlockDevice& inner, Rule rule);
-  ~FaultDevice() override;  // Nothing that failed may be unanswered.
 
   BlockDeviceInfo info() const override { return inner_.info(); }
   void Start(BlockIo* io) override;

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "lib/base/check.h"
-
 namespace storpool::block {
 namespace {
 
@@ -17,8 +15,6 @@ LimitDevice::LimitDevice(env::Reactor& reactor, BlockDevice& inner, Limits limit
     : reactor_(reactor), inner_(inner), timer_(reactor, [this] { PassWaiting(); }) {
   SetLimits(limits);
 }
-
-LimitDevice::~LimitDevice() { SP_CHECK(waiting_.empty()); }
 
 Instant LimitDevice::FreeAt() const { return std::max(operations_.FreeAt(), bytes_.FreeAt()); }
 

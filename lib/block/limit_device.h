@@ -22,7 +22,6 @@ class LimitDevice final : public BlockDevice {
  public:
   // `reactor` and `inner` must outlive this device.
   LimitDevice(env::Reactor& reactor, BlockDevice& inner, Limits limits);
-  ~LimitDevice() override;  // Nothing may be waiting.
 
   BlockDeviceInfo info() const override { return inner_.info(); }
   void Start(BlockIo* io) override;

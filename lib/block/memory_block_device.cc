@@ -13,8 +13,6 @@ MemoryBlockDevice::MemoryBlockDevice(env::Reactor& reactor, BlockDeviceInfo info
   SP_CHECK(info.size_bytes % kSectorBytes == 0);
 }
 
-MemoryBlockDevice::~MemoryBlockDevice() { SP_CHECK(queued_.empty()); }
-
 void MemoryBlockDevice::Start(BlockIo* io) {
   if (queued_.empty()) reactor_.Post([this] { RunQueued(); });
   queued_.Push(io);

@@ -18,7 +18,6 @@ namespace storpool::block {
 class MemoryBlockDevice final : public BlockDevice {
  public:
   MemoryBlockDevice(env::Reactor& reactor, BlockDeviceInfo info);
-  ~MemoryBlockDevice() override;  // Nothing may be under way.
 
   BlockDeviceInfo info() const override { return info_; }
   // Errors: kPermissionDenied (a change while read-only), kOutOfRange (the device has shrunk).
