@@ -24,7 +24,7 @@ CLEAN = {
     "lib/env/memory/clock.cc": '#include "lib/env/clock.h"\nint clock_reads{0};\n',
     "lib/env/posix/clock.cc": '#include <thread>\n#include "lib/env/clock.h"\n'
                               "auto Now() { return std::chrono::steady_clock::now(); }\n",
-    "lib/chain/step.cc": '#include "lib/base/types.h"\nint Step() { return 1; }  // rand() sleep()\n'
+    "lib/chain/step.cc": '#include "lib/base/types.h"\nint Step() { return 1; }  // rand()\n'
                          'const char* kText = "std::thread open(getenv(";\n'
                          "int Use(Reader& reader) { return reader.read() + reader.open(); }\n"
                          "int Later() { auto send = [] { return 1; }; return send(); }\n",
