@@ -41,8 +41,8 @@ class DeviceIo {
   Op op = Op::kRead;
   bool durable = false;  // kWrite: done means that it survives power loss
   uint64_t offset_bytes = 0;
-  uint64_t discard_bytes = 0;          // kDiscard only
-  std::span<const IoSlice> slices;     // kRead, kWrite
+  uint64_t discard_bytes = 0;       // kDiscard only
+  std::span<const IoSlice> slices;  // kRead, kWrite
   // For implementations: 64 bytes of their own, so that queueing allocates nothing.
   alignas(8) uint8_t scratch[64] = {};
 };

@@ -7,6 +7,9 @@
 // call that asked for them.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+
 #include "absl/functional/any_invocable.h"
 #include "lib/base/types.h"
 #include "lib/env/clock.h"
@@ -21,11 +24,16 @@ enum class Phase {
 };
 inline constexpr int kPhases = 4;
 
-// Something that wants to run once in a phase of the turn. Reactor thread only.
+// Something that wants to run once in a phase of the turn. Reactor thread only. Unschedule it
+// before it goes.
 class PhaseHook {
  public:
   virtual ~PhaseHook() = default;
   virtual void OnPhase(Phase phase) = 0;
+
+ private:
+  friend class PhaseQueue;
+  uint8_t waiting_ = 0;  // one bit for each phase that it waits for
 };
 
 class Reactor;
@@ -53,6 +61,8 @@ class Timer {
   absl::AnyInvocable<void()> on_time_;
   Instant at_;
   bool active_ = false;
+  friend class TimerQueue;
+  size_t slot_ = 0;  // its place in the reactor's queue while active
 };
 
 class Reactor {
@@ -72,7 +82,7 @@ class Reactor {
  protected:
   friend class Timer;
   virtual void Arm(Timer* timer) = 0;     // timer->at() is set
-  virtual void Disarm(Timer* timer) = 0;
+  virtual void Disarm(Timer* timer) = 0;  // only while it waits, never after Fire has begun
 };
 
 }  // namespace storpool::env
