@@ -60,7 +60,8 @@ class BazelResultsTest(unittest.TestCase):
         self.ran("//a:t", "FAILED", BAD_XML, log="first\nsecond\nthird\n")
         code, printed = self.finish(lines=2)
         self.assertEqual(code, 1)
-        self.assertEqual(printed[1:], ["second", "third", "FAILED //a:t T.Two", "1 passed, 1 failed"])
+        self.assertEqual(printed[1:3], ["second", "third"])
+        self.assertEqual(printed[3:], ["FAILED //a:t T.Two", "1 passed, 1 failed"])
 
     def test_crash_without_a_failed_case_counts_once(self):
         self.configured("//a:t")
