@@ -39,10 +39,14 @@ class BazelResultsTest(unittest.TestCase):
         self.events.append({"id": {"testResult": {"label": label, "run": run}},
                             "testResult": {"status": status, "testActionOutput": outputs}})
 
-    def finish(self, finished=True, lines=0):
+    def completed(self, label, success):
+        self.events.append({"id": {"targetCompleted": {"label": label}},
+                            "completed": {"success": True} if success else {}})
+
+    def finish(self, finished=True, lines=0, end="SUCCESS"):
         path = os.path.join(self.folder, "events.json")
         if finished:
-            self.events.append({"id": {"buildFinished": {}}, "finished": {}})
+            self.events.append({"id": {"buildFinished": {}}, "finished": {"exitCode": {"name": end}}})
         with open(path, "w", encoding="utf-8") as out:
             out.writelines(json.dumps(event) + "\n" for event in self.events)
         with contextlib.redirect_stdout(io.StringIO()) as printed:
@@ -77,6 +81,21 @@ class BazelResultsTest(unittest.TestCase):
         self.ran("//a:t", "PASSED", GOOD_XML)
         self.assertEqual(self.finish(),
                          (1, ["FAILED //a:u did not build or run", "2 passed, 1 failed"]))
+
+    def test_library_that_did_not_build_counts(self):
+        self.configured("//a:t")
+        self.configured("//a:b", "cc_binary rule")
+        self.completed("//a:t", True)
+        self.completed("//a:b", False)
+        self.ran("//a:t", "PASSED", GOOD_XML)
+        self.assertEqual(self.finish(end="BUILD_FAILURE"),
+                         (1, ["FAILED //a:b did not build or run", "2 passed, 1 failed"]))
+
+    def test_package_that_does_not_load_counts(self):
+        self.configured("//a:t")
+        self.ran("//a:t", "PASSED", GOOD_XML)
+        self.assertEqual(self.finish(end="PARSING_FAILURE"),
+                         (1, ["FAILED bazel ended with PARSING_FAILURE", "2 passed, 1 failed"]))
 
     def test_each_run_counts_and_only_the_last_attempt(self):
         self.configured("//a:t")
