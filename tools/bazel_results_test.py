@@ -46,7 +46,8 @@ class BazelResultsTest(unittest.TestCase):
     def finish(self, finished=True, lines=0, end="SUCCESS"):
         path = os.path.join(self.folder, "events.json")
         if finished:
-            self.events.append({"id": {"buildFinished": {}}, "finished": {"exitCode": {"name": end}}})
+            self.events.append({"id": {"buildFinished": {}},
+                                "finished": {"exitCode": {"name": end}}})
         with open(path, "w", encoding="utf-8") as out:
             out.writelines(json.dumps(event) + "\n" for event in self.events)
         with contextlib.redirect_stdout(io.StringIO()) as printed:
