@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "lib/base/types.h"
 
 namespace storpool::model {
@@ -37,6 +38,9 @@ struct Line {
   bool dropped = false;   // "gone", never zeroes
 
   const Layer& newest() const { return layers.back(); }
+  // Layers grow in id, cuts are at most sizes, sizes at most kVolumeBytesMax; only a dropped line
+  // may have no layer.
+  absl::Status Validate() const;
   bool operator==(const Line&) const = default;
 };
 
