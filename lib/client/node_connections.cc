@@ -9,7 +9,10 @@ namespace storpool::client {
 
 NodeConnection::NodeConnection(std::string address, env::Reactor& reactor, ChannelOpener& opener,
                                NodeEvents& events)
-    : address_(std::move(address)), reactor_(reactor), opener_(opener), events_(events),
+    : address_(std::move(address)),
+      reactor_(reactor),
+      opener_(opener),
+      events_(events),
       timer_(reactor, [this] { OnTimer(); }) {}
 
 void NodeConnection::Want() {

@@ -2,7 +2,8 @@
 // and made again while somebody wants them.
 //
 // Invariant: a connection is ready (messages can be sent), on its way, or idle; whoever wanted it
-// hears OnConnectionReady or OnConnectionLost, never from within Want. Objects live as long as NodeConnections.
+// hears OnConnectionReady or OnConnectionLost, never from within Want. Objects live as long as
+// NodeConnections.
 #pragma once
 
 #include <map>

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "lib/base/buffer.h"
+#include "lib/base/check.h"
 #include "lib/base/checksums.h"
 #include "lib/base/types.h"
 #include "lib/block/block_device.h"
@@ -18,6 +19,7 @@ namespace storpool::client {
 
 class NodeConnection;
 class ChainSession;
+class Volume;
 
 // Ends when all its parts have; its status is that of the first part that failed (hazard 1.16).
 struct Call : ListNode<Call> {
@@ -36,16 +38,18 @@ struct Call : ListNode<Call> {
 
 enum class RequestKind : uint8_t { kWrite, kHole, kRead, kStates };
 
-// Owned by its call's volume; from its first sending on it stays the same request, with the same
+// From its first sending on it stays the same request, with the same
 // number, until it is answered or its session ends (design 5.8).
 struct Request : ListNode<Request> {
+  Volume* volume = nullptr;
   Call* call = nullptr;
   ChainSession* chain = nullptr;
   Part part;
   RequestKind kind = RequestKind::kRead;
-  uint64_t order = 0;        // within its lane; for writes the number of 5.8
-  uint64_t read_id = 0;      // of the last try; 0 if it is not out
-  Epoch epoch;               // of the last try
+  uint64_t order = 0;    // within its lane; for writes the number of 5.8
+  uint64_t read_id = 0;  // of the last try; 0 if it is not out
+  Epoch epoch;           // of the last try
+  uint32_t tries = 0;
   NodeConnection* sent_to = nullptr;
   uint32_t bad_answers = 0;  // reads whose bytes did not match their checksums
   Checksums checksums;       // kWrite
@@ -58,10 +62,12 @@ struct Request : ListNode<Request> {
   }
 
   void Reset() {
+    volume = nullptr;
     call = nullptr;
     chain = nullptr;
     order = read_id = 0;
     epoch = Epoch();
+    tries = 0;
     sent_to = nullptr;
     bad_answers = 0;
     checksums = Checksums();

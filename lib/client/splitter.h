@@ -32,7 +32,9 @@ class Splitter {
  public:
   // Both in bytes, multiples of kSectorBytes. `blocks_max`: what one part may touch.
   Splitter(uint64_t offset_bytes, uint64_t size_bytes, uint32_t blocks_max)
-      : offset_(offset_bytes), end_(offset_bytes + size_bytes), begin_(offset_bytes),
+      : offset_(offset_bytes),
+        end_(offset_bytes + size_bytes),
+        begin_(offset_bytes),
         blocks_max_(blocks_max) {}
 
   bool done() const { return offset_ == end_; }
@@ -40,8 +42,8 @@ class Splitter {
   Part Next() {
     const uint64_t chunk_start = offset_ / kChunkBytes * kChunkBytes;
     const uint64_t block_start = offset_ / kBlockBytes * kBlockBytes;
-    const uint64_t part_end = std::min({end_, chunk_start + kChunkBytes,
-                                        block_start + uint64_t{blocks_max_} * kBlockBytes});
+    const uint64_t part_end = std::min(
+        {end_, chunk_start + kChunkBytes, block_start + uint64_t{blocks_max_} * kBlockBytes});
     Part part;
     part.chunk = ChunkIndex(static_cast<uint32_t>(offset_ / kChunkBytes));
     part.first_sector = static_cast<uint32_t>((offset_ - chunk_start) / kSectorBytes);

@@ -185,8 +185,8 @@ absl::Status Directory::ApplyAttachments(std::string_view name, const Attachment
   constexpr std::string_view kPrefix = "attachments/";
   uint32_t client = 0;
   if (!name.starts_with(kPrefix) ||
-      !absl::SimpleAtoi(absl::string_view(name.data() + kPrefix.size(), name.size() - kPrefix.size()),
-                        &client)) {
+      !absl::SimpleAtoi(
+          absl::string_view(name.data() + kPrefix.size(), name.size() - kPrefix.size()), &client)) {
     return absl::InvalidArgumentError("its name does not say whose attachments these are");
   }
   std::vector<model::Line> lines;
@@ -209,8 +209,7 @@ const model::ChainConfig* Directory::NewestNamed(ChainId chain) const {
 
 const model::ChainConfig* Directory::NewestOpened(ChainId chain) const {
   const auto it = chains_.find(chain);
-  return it == chains_.end() || it->second.opened.epoch.value() == 0 ? nullptr
-                                                                     : &it->second.opened;
+  return it == chains_.end() || it->second.opened.epoch.value() == 0 ? nullptr : &it->second.opened;
 }
 
 const model::Line* Directory::FindLine(LineageId lineage) const {

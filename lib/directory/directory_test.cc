@@ -13,7 +13,9 @@ model::ChainConfig Config(uint32_t epoch, std::vector<uint16_t> disks, bool open
   config.epoch = Epoch(epoch);
   config.opened = opened;
   if (opened) config.opened_at = Version(Epoch(epoch - 1), 7);
-  for (uint16_t disk : disks) config.members.push_back({.disk = DiskId(disk), .store = StoreId(disk)});
+  for (uint16_t disk : disks) {
+    config.members.push_back({DiskId(disk), StoreId(disk), model::Role::kServing, Version()});
+  }
   return config;
 }
 
