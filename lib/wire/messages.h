@@ -193,7 +193,7 @@ struct Fetch {
 
 struct FetchEntry {
   Common common;
-  Entry entry;  // Arrival::kPending
+  Entry entry;  // Arrival::kCommitted up to the sender's W, kPending above it
 };
 
 // Windows and minimum generations travel apart from the data (R10, R20), in pieces.
@@ -205,6 +205,7 @@ struct SessionState {
 struct FetchEnd {
   Common common;
   Version up_to;
+  bool more = false;  // another piece follows
   std::vector<SessionState> windows;
   std::vector<model::Raise> min_generations;
 };
@@ -213,7 +214,8 @@ struct FetchEnd {
 
 // Per pair of reactors, not per chain. `nonce` names the asking; the holder remembers when it sent.
 struct PromiseRequest {
-  uint64_t nonce = 0;
+  uint64_t nonce = 0;  // counts up
+  uint64_t heard = 0;  // the highest nonce whose answer has been taken: what it named is known
   uint32_t duration_ms = 0;
 };
 
@@ -224,6 +226,7 @@ struct NamedChain {
 
 struct PromiseAnswer {
   uint64_t nonce = 0;
+  uint32_t duration_ms = 0;  // promised; 0 if `named` did not hold all that had to be named
   // Chains for which the answerer was told of an epoch in which a tail of the asker's reactor does
   // not serve: the asker stops them before it counts this answer (R1).
   std::vector<NamedChain> named;
@@ -271,6 +274,7 @@ struct SyncSession {
 struct SyncOpen {
   Common common;
   SyncSession session;
+  bool more = false;  // another piece, with more chunks, follows
   Version base;
   std::vector<std::pair<ChunkKey, Version>> chunk_bases;
 };
@@ -280,6 +284,7 @@ struct SyncOpen {
 struct SyncBegin {
   Common common;
   SyncSession session;
+  bool more = false;  // another piece, with more sessions, follows
   Version stream_base;
   std::vector<SessionState> windows;
   std::vector<model::Raise> min_generations;
@@ -332,8 +337,9 @@ struct RepairRead {
   Common common;
   uint64_t number = 0;
   ChunkKey chunk;
-  LayerId layer;
+  LayerId layer;  // as the reader asked; the block may lie in an older one of the line
   BlockRange blocks;
+  Version version;
 };
 
 struct RepairAnswer {
