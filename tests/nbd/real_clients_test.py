@@ -145,10 +145,10 @@ class RealClientsTest(unittest.TestCase):
 
     def test_errors_have_their_numbers_and_the_connection_goes_on(self):
         handle = self.connect(lenient=True)
-        for offset, size, error in ((SIZE, 512, "EINVAL"), (100, 512, "EINVAL"), (0, 100, "EINVAL")):
+        for offset, size in ((SIZE, 512), (100, 512), (0, 100)):
             with self.assertRaises(nbd.Error) as raised:
                 handle.pread(size, offset)
-            self.assertEqual(raised.exception.errno, error)
+            self.assertEqual(raised.exception.errno, "EINVAL")
         with self.assertRaises(nbd.Error) as raised:
             handle.pwrite(b"x" * 1024, SIZE - 512)
         self.assertEqual(raised.exception.errno, "ENOSPC")
