@@ -105,6 +105,7 @@ struct ReadRequest {
   ChunkIndex chunk;
   LayerId layer;
   BlockRange blocks;
+  bool states_only = false;  // the answer has states, but neither payload nor checksums
 };
 
 // States of the blocks in order; the payload holds the blocks that are data, densely.
