@@ -42,7 +42,7 @@ stop() {
 }
 trap stop EXIT
 
-flags=(--keep_going --test_output=summary --test_summary=none --build_tests_only)
+flags=(--keep_going --test_output=summary --test_summary=none)
 canary_flags=
 if [[ ! -t 1 ]]; then
   flags+=(--curses=no --color=no --show_progress_rate_limit=5 --show_timestamps=false)
@@ -133,9 +133,9 @@ phase lint //tests/lint/...
 phase gcc -- //... -//tests/lint/...
 if [[ -z $quick ]]; then
   mapfile -t threaded < <(threaded_targets)
-  phase san --config=san --test_tag_filters=-nosan,-fuzz //lib/...
-  phase tsan --config=tsan --test_tag_filters=-nosan "${threaded[@]}"
-  phase fuzz --config=fuzz --test_tag_filters=fuzz //lib/... //tests/fuzz/...
+  phase san --config=san --build_tests_only --test_tag_filters=-nosan,-fuzz //lib/...
+  phase tsan --config=tsan --build_tests_only --test_tag_filters=-nosan "${threaded[@]}"
+  phase fuzz --config=fuzz --build_tests_only --test_tag_filters=fuzz //lib/...
   canaries
 fi
 check_leftovers

@@ -63,6 +63,17 @@ inline constexpr uint32_t kForeignParentsMax = 32;
 inline constexpr size_t kNameBytesMax = 199;
 inline constexpr uint32_t kAttachmentsPerClientMax = 1024;
 
+// NBD.
+inline constexpr uint32_t kNbdRequestBytesMax = 32u << 20;  // read or write; the customary maximum
+inline constexpr uint32_t kNbdRequestsPerConnectionMax = 256;
+inline constexpr uint32_t kNbdConnectionBytesMax = 64u << 20;  // under way and unsent replies
+inline constexpr uint32_t kNbdConnectionsMax = 1024;
+inline constexpr uint32_t kNbdOptionBytesMax = 16u << 10;  // names and queries have at most 4 KiB
+inline constexpr uint32_t kNbdOptionsMax = 64;             // negotiation ends somewhere
+inline constexpr uint32_t kNbdExtentsMax = 256;            // in one answer to block status
+inline constexpr uint32_t kNbdHolePieceBytes = 64u << 10;  // zeroes sought in reads piece by piece
+inline constexpr int64_t kNbdDrainMs = 5000;  // for a client to take its last replies
+
 // Times, all in milliseconds.
 inline constexpr int64_t kLeaseMs = 800;        // promises between mirrors (design 5.4)
 inline constexpr int64_t kLeaseMsMax = 10000;   // the longest that anybody may promise
@@ -76,6 +87,7 @@ inline constexpr int64_t kRebuildDelayMs = 600000;  // before a lost member is r
 static_assert(kBlocksPerChunk == 8192);
 static_assert(kRequestBlocksMax <= kBlocksPerChunk);
 static_assert(kWindowNumbers % 64 == 0);
+static_assert(kNbdRequestBytesMax <= kNbdConnectionBytesMax);
 static_assert(kHeartbeatMs * 4 < kEjectionMs, "one lost heartbeat ejects nobody");
 static_assert(kLeaseMs + kLeaseMarginMs < kEjectionMs);
 static_assert(kCreditFirstBytes >= kRequestBytesMax, "any request must fit a fresh chain's credit");

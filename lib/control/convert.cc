@@ -9,7 +9,8 @@ namespace storpool::control {
 namespace {
 
 absl::Status Bad(std::string_view what, uint64_t value) {
-  return absl::InvalidArgumentError(absl::StrCat(std::string(what), " ", value, " is out of range"));
+  return absl::InvalidArgumentError(
+      absl::StrCat(std::string(what), " ", value, " is out of range"));
 }
 
 absl::StatusOr<model::Role> RoleOf(ChainRole role) {
@@ -115,9 +116,9 @@ absl::StatusOr<model::Line> ToModel(const Line& message) {
     if (message.parent_size_bytes() > kVolumeBytesMax) {
       return Bad("size of the foreign parent", message.parent_size_bytes());
     }
-    line.foreign_parent = model::ForeignParent{LineageId(message.parent_lineage()),
-                                               LayerId(message.parent_layer()),
-                                               message.parent_size_bytes()};
+    line.foreign_parent =
+        model::ForeignParent{LineageId(message.parent_lineage()), LayerId(message.parent_layer()),
+                             message.parent_size_bytes()};
   }
   SP_RETURN_IF_ERROR(line.Validate());
   return line;

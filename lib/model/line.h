@@ -31,11 +31,11 @@ struct ForeignParent {
 struct Line {
   LineageId lineage;
   VolumeId volume;
-  TableId table;          // the chain table it lies on
-  LineVersion version;    // grows with every change of what follows
+  TableId table;        // the chain table it lies on
+  LineVersion version;  // grows with every change of what follows
   std::vector<Layer> layers;
   std::optional<ForeignParent> foreign_parent;
-  bool dropped = false;   // "gone", never zeroes
+  bool dropped = false;  // "gone", never zeroes
 
   const Layer& newest() const { return layers.back(); }
   // Layers grow in id, cuts are at most sizes, sizes at most kVolumeBytesMax; only a dropped line

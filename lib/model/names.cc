@@ -34,9 +34,9 @@ absl::Status CheckCharacters(std::string_view name, std::string_view what,
     return IsAlnum(c) || punctuation.find(c) != std::string_view::npos;
   });
   if (ok) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(std::string(what), " '", Shown(name), "' may only have letters, digits and ",
-                   std::string(punctuation)));
+  return absl::InvalidArgumentError(absl::StrCat(std::string(what), " '", Shown(name),
+                                                 "' may only have letters, digits and ",
+                                                 std::string(punctuation)));
 }
 
 absl::Status Reserved(std::string_view name, std::string_view what) {
@@ -86,9 +86,8 @@ absl::Status ValidateClusterName(std::string_view name) {
 
 absl::Status ValidateVolumeSize(uint64_t size_bytes) {
   if (size_bytes == 0 || size_bytes % kSectorBytes != 0) {
-    return absl::InvalidArgumentError(absl::StrCat("size ", size_bytes,
-                                                   " is not a positive multiple of ", kSectorBytes,
-                                                   " bytes"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "size ", size_bytes, " is not a positive multiple of ", kSectorBytes, " bytes"));
   }
   if (size_bytes > kVolumeBytesMax) {
     return absl::InvalidArgumentError(

@@ -42,8 +42,8 @@ struct Hello {
   std::array<uint8_t, 16> nonce = {};
   std::array<uint8_t, 32> proof = {};  // zero in the first Hello of the connecting side
   bool is_client = false;
-  NodeId node;       // !is_client
-  ClientId client;   // is_client
+  NodeId node;      // !is_client
+  ClientId client;  // is_client
   Incarnation process;
   std::vector<DiskHere> disks;
 };
@@ -68,7 +68,7 @@ enum class Result : uint8_t {
   kStaleLine = 7,      // the member is behind or ahead of the line version: fetch the line
   kNeedsBase = 8,      // a small write over a foreign parent (9.4)
   kBeyondEnd = 9,
-  kMediaError = 10,    // every mirror's block is damaged
+  kMediaError = 10,  // every mirror's block is damaged
 };
 
 struct WriteRequest {
@@ -113,10 +113,10 @@ struct ReadAnswer {
   ChainId chain;
   uint64_t number = 0;
   Result result = Result::kOk;
-  uint32_t blocks = 0;  // 0 unless kOk
+  uint32_t blocks = 0;                                       // 0 unless kOk
   std::array<uint64_t, kRequestBlocksMax / 64> data = {};    // bit i: block i is data
   std::array<uint64_t, kRequestBlocksMax / 64> absent = {};  // bit i: ask the foreign parent
-  Checksums checksums;  // one for each data block
+  Checksums checksums;                                       // one for each data block
   Buffer payload;
 };
 
@@ -350,9 +350,9 @@ struct RepairAnswer {
 
 using Message =
     std::variant<Hello, WriteRequest, WriteAnswer, ReadRequest, ReadAnswer, ConfigHint, LineHint,
-                 Forward, Progress, Resend, RelayAnswer, Adopted, Level, Leveled, Fetch,
-                 FetchEntry, FetchEnd, PromiseRequest, PromiseAnswer, Release, Confirm,
-                 ConfirmAnswer, CreditAsk, CreditGrant, SyncOpen, SyncBegin, SyncStream, SyncScan,
-                 SyncChunkEnd, SyncScanEnd, SyncAck, SyncEnd, RepairRead, RepairAnswer>;
+                 Forward, Progress, Resend, RelayAnswer, Adopted, Level, Leveled, Fetch, FetchEntry,
+                 FetchEnd, PromiseRequest, PromiseAnswer, Release, Confirm, ConfirmAnswer,
+                 CreditAsk, CreditGrant, SyncOpen, SyncBegin, SyncStream, SyncScan, SyncChunkEnd,
+                 SyncScanEnd, SyncAck, SyncEnd, RepairRead, RepairAnswer>;
 
 }  // namespace storpool::wire
