@@ -42,7 +42,7 @@ ChainSession& Volume::SessionOf(ChunkIndex chunk) {
     const auto floor = identity_.floors.find(chain);
     session = std::make_unique<ChainSession>(
         chain, floor == identity_.floors.end() ? Epoch() : floor->second, context_.directory,
-        context_.connections, context_.reactor, *this);
+        context_.connections, context_.reactor, static_cast<LaneOwner&>(*this));
   }
   return *session;
 }
