@@ -91,8 +91,8 @@ class ControlLink::Call final : public grpc::ClientBidiReactor<ToMetadata, FromM
   }
 
   void OnDone(const grpc::Status& status) override {
-    const absl::Status reason = absl::UnavailableError(
-        status.ok() ? "metadata closed the stream" : status.error_message());
+    const absl::Status reason =
+        absl::UnavailableError(status.ok() ? "metadata closed the stream" : status.error_message());
     Post([number = number_, reason](ControlLink& link) { link.OnDown(number, reason); });
     const std::shared_ptr<Call> last = std::move(keep_);  // may delete this at the end
     std::lock_guard lock(mutex_);

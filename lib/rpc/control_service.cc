@@ -83,10 +83,10 @@ class PeerStream final : public grpc::ServerBidiReactor<ToMetadata, FromMetadata
 
   env::Reactor& reactor_;
   control::PeerHandler& handler_;
-  bool closed_ = false;       // reactor only
-  ToMetadata incoming_;       // gRPC's reading thread only
-  std::string node_address_;  // likewise, read after the last message
-  std::mutex mutex_;          // guards what follows
+  bool closed_ = false;                // reactor only
+  ToMetadata incoming_;                // gRPC's reading thread only
+  std::string node_address_;           // likewise, read after the last message
+  std::mutex mutex_;                   // guards what follows
   std::deque<FromMetadata> outgoing_;  // the first one is being written
   bool closing_ = false;
   bool finished_ = false;

@@ -136,6 +136,7 @@ void Fields(A& a, M& m) {
   SessionFields(a, m.session);
   a(m.lineage), a(m.chunk), a(m.layer);
   RangeFields(a, m.blocks);
+  a(m.states_only);
   if (m.blocks.count > kRequestBlocksMax) a.Fail();
 }
 
@@ -155,7 +156,10 @@ void Fields(A& a, M& m) {
     if (((m.data[i] | m.absent[i]) & beyond) != 0 || (m.data[i] & m.absent[i]) != 0) a.Fail();
     count += static_cast<size_t>(std::popcount(m.data[i]));
   }
-  if (!a.ok()) return;
+  bool states_only = count > 0 && m.checksums.size() == 0;
+  a(states_only);
+  if (states_only && count == 0) a.Fail();
+  if (states_only || !a.ok()) return;
   a.Sums(m.checksums, count);
   a.Blocks(m.payload, count * kBlockBytes);
 }

@@ -136,7 +136,7 @@ class Sampler {
     m.result = AnyOf(Result::kOk, Result::kMediaError);
   }
   void Make(ReadRequest& m) {
-    Set(m.chain, m.epoch, m.number, m.line_version, m.lineage, m.chunk, m.layer);
+    Set(m.chain, m.epoch, m.number, m.line_version, m.lineage, m.chunk, m.layer, m.states_only);
     m.session = AnySession();
     m.blocks = AnyRange(kRequestBlocksMax);
   }
@@ -149,7 +149,7 @@ class Sampler {
       if (state == 0) m.data[0] |= uint64_t{1} << i, ++count;
       if (state == 1) m.absent[0] |= uint64_t{1} << i;
     }
-    if (count == 0) return;
+    if (count == 0 || random_.Below(3) == 0) return;
     m.payload = AnyPayload(count * kBlockBytes);
     m.checksums = Sums(m.payload);
   }

@@ -20,8 +20,8 @@ namespace storpool::nbd {
 struct TestServer {
   static constexpr uint64_t kSizeBytes = 256 << 20;
 
-  explicit TestServer(bool read_only = false)
-      : memory(reactor, {.size_bytes = kSizeBytes, .read_only = read_only}) {
+  explicit TestServer(block::BlockDeviceInfo info = {.size_bytes = kSizeBytes})
+      : memory(reactor, info) {
     exports.exports["vol"] = &device;
     SP_CHECK(server.Listen(network, "test:10809").ok());
   }
