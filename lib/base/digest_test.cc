@@ -1,47 +1,64 @@
 #include "lib/base/digest.h"
 
-#include <string>
+#include <gtest/gtest.h>
 
-#include "absl/strings/escaping.h"
-#include "gtest/gtest.h"
+#include <string>
+#include <vector>
 
 namespace storpool {
 namespace {
 
-std::span<const uint8_t> Bytes(std::string_view text) {
-  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
-}
-
 std::string Hex(const Digest& digest) {
-  return absl::BytesToHexString(
-      absl::string_view(reinterpret_cast<const char*>(digest.data()), digest.size()));
+  std::string text;
+  for (uint8_t byte : digest) {
+    constexpr char kDigits[] = "0123456789abcdef";
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15];
+  }
+  return text;
 }
 
-TEST(DigestTest, Sha256OfKnownTexts) {  // FIPS 180-4
-  EXPECT_EQ(Hex(Sha256(Bytes(""))),
-            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
-  EXPECT_EQ(Hex(Sha256(Bytes("abc"))),
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-  EXPECT_EQ(Hex(Sha256(Bytes("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"))),
+std::string Of(std::string_view text) {
+  Sha256 hash;
+  hash.Add(text);
+  return Hex(hash.Finish());
+}
+
+TEST(DigestTest, Sha256OfThePublishedExamples) {
+  EXPECT_EQ(Of(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  EXPECT_EQ(Of("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(Of("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"),
             "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+  EXPECT_EQ(Of(std::string(1000000, 'a')),
+            "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
 
-TEST(DigestTest, KeyedDigestOfKnownTexts) {  // RFC 4231, cases 1, 2 and 6
-  EXPECT_EQ(Hex(KeyedDigest(std::string(20, '\x0b'), Bytes("Hi There"))),
+TEST(DigestTest, PiecesGiveTheSameAsTheWhole) {
+  const std::string text(300, 'x');
+  for (size_t cut = 0; cut <= text.size(); cut += 13) {
+    Sha256 hash;
+    hash.Add(std::string_view(text).substr(0, cut));
+    hash.Add(std::string_view(text).substr(cut));
+    EXPECT_EQ(Hex(hash.Finish()), Of(text));
+  }
+}
+
+TEST(DigestTest, KeyedDigestOfRfc4231) {
+  const std::vector<uint8_t> key1(20, 0x0b);
+  EXPECT_EQ(Hex(KeyedDigest(key1, "Hi There")),
             "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
-  EXPECT_EQ(Hex(KeyedDigest("Jefe", Bytes("what do ya want for nothing?"))),
-            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
-  EXPECT_EQ(Hex(KeyedDigest(std::string(131, '\xaa'),
-                            Bytes("Test Using Larger Than Block-Size Key - Hash Key First"))),
+  const std::vector<uint8_t> key6(131, 0xaa);
+  EXPECT_EQ(Hex(KeyedDigest(key6, "Test Using Larger Than Block-Size Key - Hash Key First")),
             "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
 }
 
-TEST(DigestTest, ComparesAllBytes) {
-  const Digest a = Sha256(Bytes("a"));
-  Digest b = a;
-  EXPECT_TRUE(SameDigest(a, b));
-  b[31] ^= 1;
-  EXPECT_FALSE(SameDigest(a, b));
+TEST(DigestTest, AProofHoldsForItsSecretAndNonceOnly) {
+  const Digest key = SecretKey("s3cret");
+  const Digest proof = ProofOf(key, "nonce");
+  EXPECT_TRUE(EqualDigests(proof, ProofOf(SecretKey("s3cret"), "nonce")));
+  EXPECT_FALSE(EqualDigests(proof, ProofOf(SecretKey("s3creT"), "nonce")));
+  EXPECT_FALSE(EqualDigests(proof, ProofOf(key, "nonce2")));
+  EXPECT_FALSE(EqualDigests(proof, {}));
 }
 
 }  // namespace

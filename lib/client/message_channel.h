@@ -26,7 +26,9 @@ class MessageChannel {
 
   virtual ~MessageChannel() = default;
   // Only after OnReady. Payloads go by reference; all of a turn leaves with one system call.
-  virtual void Send(const wire::Message& message) = 0;
+  virtual void Send(const wire::WriteRequest& request) = 0;
+  virtual void Send(const wire::ReadRequest& request) = 0;
+  virtual void Send(const wire::LineHint& hint) = 0;
 };
 
 class ChannelOpener {

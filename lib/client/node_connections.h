@@ -39,7 +39,10 @@ class NodeConnection : private MessageChannel::Handler {
   // Connects, now or, after failures, a little later.
   void Want();
   // Only when ready().
-  void Send(const wire::Message& message) { channel_->Send(message); }
+  template <class M>
+  void Send(const M& message) {
+    channel_->Send(message);
+  }
   // A request through it has been unanswered for long: if nothing at all has come for
   // kNodeSilenceMs the connection is given up (a host without power sends no reset).
   void Suspect();

@@ -2,6 +2,7 @@
 // volume_io.cc.
 #include "lib/client/volume.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -13,20 +14,21 @@ namespace storpool::client {
 Volume::Volume(VolumeContext& context, VolumeIdentity identity, VolumeEvents& events)
     : context_(context), identity_(std::move(identity)), events_(events) {
   TakeLine();
+  SP_CHECK(!line_.layers.empty());
   chains_.resize(context_.directory.ChainsOf(line_.table));
   SP_CHECK(!chains_.empty());
 }
 
-Volume::~Volume() {
-  if (ended_.ok()) End(absl::AbortedError(absl::StrCat("volume ", name(), " is closed")));
-  context_.reactor.Unschedule(this);
-  while (Call* call = soon_.PopFront()) Finish(call);
-}
+Volume::~Volume() { context_.reactor.Unschedule(this); }
 
 void Volume::TakeLine() {
   const model::Line* line = context_.directory.FindLine(identity_.lineage);
-  SP_CHECK(line != nullptr && !line->layers.empty());
-  line_ = *line;
+  SP_CHECK(line != nullptr);
+  if (line->layers.empty()) {
+    line_.dropped = true;  // of a line that is gone only this is known
+  } else {
+    line_ = *line;
+  }
 }
 
 block::BlockDeviceInfo Volume::info() const {
@@ -58,6 +60,15 @@ void Volume::End(const absl::Status& reason) {
       FinishPart(request, reason);
     }
   }
+  List<Call> now;
+  std::swap(now, soon_);
+  while (Call* call = now.PopFront()) Finish(call);
+}
+
+bool Volume::busy() const {
+  if (!soon_.empty()) return true;
+  return std::any_of(chains_.begin(), chains_.end(),
+                     [](const auto& chain) { return chain != nullptr && chain->Any() != nullptr; });
 }
 
 void Volume::OnChain(ChainId chain) {

@@ -66,6 +66,8 @@ class Volume final : public block::BlockDevice, private LaneOwner, private env::
   const std::string& name() const { return identity_.name; }
   const Session& session() const { return identity_.session; }
   LineageId lineage() const { return identity_.lineage; }
+  // Requests are under way, or were ended and not yet told.
+  bool busy() const;
   // OK while the session lasts.
   const absl::Status& ended() const { return ended_; }
   // Ends the session here: all requests fail with `reason`, which is not OK.

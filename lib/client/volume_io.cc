@@ -119,7 +119,7 @@ void Volume::Transmit(Request& request) {
     m.sectors = part.sectors;
     m.checksums = request.checksums;
     m.payload = request.payload;
-    return request.sent_to->Send(std::move(m));
+    return request.sent_to->Send(m);
   }
   wire::ReadRequest m;
   m.chain = request.chain->chain();
@@ -132,7 +132,7 @@ void Volume::Transmit(Request& request) {
   m.layer = line_.newest().id;
   m.blocks = part.blocks();
   m.states_only = request.kind == RequestKind::kStates;
-  request.sent_to->Send(std::move(m));
+  request.sent_to->Send(m);
 }
 
 void Volume::Forget(Request& request) {

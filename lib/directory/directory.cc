@@ -1,7 +1,6 @@
 #include "lib/directory/directory.h"
 
 #include <algorithm>
-#include <bit>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -150,7 +149,7 @@ absl::Status Directory::ApplyDisks(const DisksSection& section, bool newer, Chan
 // Configs are ordered by their own epochs, so also a late section is merged.
 absl::Status Directory::ApplyTable(const TableSection& section, Changes& changes) {
   if (section.table() > UINT16_MAX || section.chains() > kChainsPerTableMax ||
-      !std::has_single_bit(section.chains())) {
+      (section.chains() & (section.chains() - 1)) != 0) {
     return absl::InvalidArgumentError("the table's id or number of chains is out of range");
   }
   std::vector<model::NamedConfig> configs;
@@ -165,13 +164,10 @@ absl::Status Directory::ApplyTable(const TableSection& section, Changes& changes
     configs.push_back(*std::move(config));
   }
   const TableId id(static_cast<uint16_t>(section.table()));
-  Table& table = tables_[id];
-  const bool was_known = ChainsOf(id) != 0;
-  const uint32_t chains = std::max(table.chains, section.chains());  // tables only grow
-  if (chains != table.chains || (section.complete() && !table.complete)) {
-    table.chains = chains;
-    table.complete |= section.complete();
-    if (was_known || table.complete) changes.tables.push_back(id);
+  uint32_t& chains = tables_[id];
+  if (section.chains() > chains) {  // tables only grow
+    chains = section.chains();
+    changes.tables.push_back(id);
   }
   for (const model::NamedConfig& config : configs) {
     if (config.last_opened.epoch.value() != 0) Merge(config.last_opened, changes);
@@ -224,7 +220,7 @@ std::string_view Directory::AddressOf(DiskId disk) const {
 
 uint32_t Directory::ChainsOf(TableId table) const {
   const auto it = tables_.find(table);
-  return it == tables_.end() || !it->second.complete ? 0 : it->second.chains;
+  return it == tables_.end() ? 0 : it->second;
 }
 
 absl::StatusOr<ChainId> Directory::ChainOf(LineageId lineage, ChunkIndex chunk) const {

@@ -53,7 +53,8 @@ class Directory {
 
   // The address of the reactor that owns the disk; empty if unknown. Valid until the next Apply.
   std::string_view AddressOf(DiskId disk) const;
-  // How many chains the table has; 0 if the table is not known in full.
+  // How many chains the table has; 0 if the table is not known. Configs of its
+  // chains may still be on their way.
   uint32_t ChainsOf(TableId table) const;
   // The chain of a chunk; a lineage or table that is not known is kNotFound.
   absl::StatusOr<ChainId> ChainOf(LineageId lineage, ChunkIndex chunk) const;
@@ -69,10 +70,6 @@ class Directory {
     model::ChainConfig named;   // epoch 0: unknown
     model::ChainConfig opened;  // epoch 0: unknown
   };
-  struct Table {
-    uint32_t chains = 0;
-    bool complete = false;
-  };
 
   void Merge(const model::ChainConfig& config, Changes& changes);
   void Merge(const model::Line& line, Changes& changes);
@@ -83,7 +80,7 @@ class Directory {
 
   absl::btree_map<ChainId, Chain> chains_;
   absl::btree_map<LineageId, model::Line> lines_;
-  absl::btree_map<TableId, Table> tables_;
+  absl::btree_map<TableId, uint32_t> tables_;
   absl::btree_map<DiskId, std::string> addresses_;
   absl::btree_map<uint32_t, AttachmentsSection> attachments_;
   absl::btree_map<std::string, uint64_t> versions_;

@@ -132,11 +132,10 @@ TEST(DirectoryTest, LocatesChunksOnceTableAndLineAreKnown) {
   Directory directory;
   EXPECT_FALSE(directory.ChainOf(LineageId(10), ChunkIndex(0)).ok());
   directory.Apply(LineOf(1));
-  ASSERT_TRUE(directory.Apply(Table(1, false, 2)).ok());
   EXPECT_FALSE(directory.ChainOf(LineageId(10), ChunkIndex(0)).ok());
-  auto complete = directory.Apply(Table(2, true, 2));
-  ASSERT_TRUE(complete.ok());
-  EXPECT_EQ(complete->tables, std::vector{TableId(1)});
+  auto table = directory.Apply(Table(2, true, 2));
+  ASSERT_TRUE(table.ok());
+  EXPECT_EQ(table->tables, std::vector{TableId(1)});
   const auto first = directory.ChainOf(LineageId(10), ChunkIndex(0));
   const auto second = directory.ChainOf(LineageId(10), ChunkIndex(1));
   ASSERT_TRUE(first.ok());

@@ -23,7 +23,7 @@ constexpr uint32_t kHelloPayloadBytesMax = 4 + (kDiskIdMax + 1) * 18;
 Connection::Connection(const Local& local, env::Network& network, std::string_view address,
                        Handler& handler)
     : local_(local),
-      handler_(handler),
+      handler_(&handler),
       accepted_(false),
       state_(State::kConnecting),
       reader_(local.pool, *this),
@@ -36,7 +36,7 @@ Connection::Connection(const Local& local, env::Network& network, std::string_vi
 
 Connection::Connection(const Local& local, std::unique_ptr<env::Stream> stream, Handler& handler)
     : local_(local),
-      handler_(handler),
+      handler_(&handler),
       accepted_(true),
       state_(State::kAwaitHello),
       reader_(local.pool, *this),
@@ -58,7 +58,7 @@ void Connection::Close() {
 void Connection::Fail(const absl::Status& reason) {
   if (state_ == State::kClosed) return;
   Close();
-  handler_.OnClosed(*this, reason);
+  handler_->OnClosed(*this, reason);
 }
 
 void Connection::OnConnected() {
@@ -82,7 +82,7 @@ void Connection::OnClosed(const absl::Status& reason) { Fail(reason); }
 
 bool Connection::OnMessage(wire::Message&& message) {
   if (state_ == State::kReady && !std::holds_alternative<wire::Hello>(message)) {
-    handler_.OnMessage(*this, std::move(message));
+    handler_->OnMessage(*this, std::move(message));
     return state_ != State::kClosed;
   }
   const auto* hello = std::get_if<wire::Hello>(&message);
@@ -120,7 +120,7 @@ absl::Status Connection::OnHello(const wire::Hello& hello) {
   if (accepted_ && hello.nonce != peer_.nonce) return absl::DataLossError("its nonce changed");
   peer_ = hello;
   // Nobody else's proof, and not our own sent back.
-  if (!SameDigest(hello.proof, ProofOf(hello, !accepted_))) {
+  if (!EqualDigests(hello.proof, ProofOf(hello, !accepted_))) {
     return absl::PermissionDeniedError("its cluster secret is not ours");
   }
   if (!accepted_) SendHello(true);
@@ -131,16 +131,14 @@ absl::Status Connection::OnHello(const wire::Hello& hello) {
 void Connection::BecomeReady() {
   state_ = State::kReady;
   reader_.set_payload_bytes_max(wire::kFramePayloadBytesMax);
-  handler_.OnReady(*this);
+  handler_->OnReady(*this);
 }
 
 Digest Connection::ProofOf(const wire::Hello& who, bool by_acceptor) const {
-  std::vector<uint8_t> text;
-  const auto add = [&text](const auto& bytes) {
-    text.insert(text.end(), bytes.begin(), bytes.end());
-  };
+  std::string text;
+  const auto add = [&text](const auto& bytes) { text.append(bytes.begin(), bytes.end()); };
   const auto add_number = [&text](uint64_t value) {
-    for (int i = 0; i < 8; ++i) text.push_back(static_cast<uint8_t>(value >> (8 * i)));
+    for (int i = 0; i < 8; ++i) text.push_back(static_cast<char>(value >> (8 * i)));
   };
   add(std::string_view(by_acceptor ? "accept " : "connect"));
   add(accepted_ ? peer_.nonce : nonce_);
@@ -149,7 +147,7 @@ Digest Connection::ProofOf(const wire::Hello& who, bool by_acceptor) const {
   add_number(who.is_client ? 1 : 0);
   add_number(who.is_client ? who.client.value() : who.node.value());
   add_number(who.process.value());
-  return KeyedDigest(local_.secret, text);
+  return KeyedDigest(local_.secret_key, text);
 }
 
 void Connection::SendHello(bool with_proof) {

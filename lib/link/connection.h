@@ -30,7 +30,7 @@ struct Local {
   env::Reactor& reactor;
   BufferPool& pool;
   env::Entropy& entropy;
-  std::string secret;  // of the cluster
+  Digest secret_key;  // SecretKey of the cluster's secret
   // Who we are: `nonce` and `proof` are ignored.
   wire::Hello self;
 };
@@ -64,6 +64,8 @@ class Connection : private env::StreamHandler, private wire::FrameReader::Sink {
     const size_t head_bytes = wire::Encode(message, local_.pool, head, payload);
     Queue({head, head_bytes}, payload);
   }
+  // Who is called from now on; also from within OnReady.
+  void set_handler(Handler& handler) { handler_ = &handler; }
   void PauseReading() { stream_->PauseReading(); }
   void ResumeReading() { stream_->ResumeReading(); }
   void Close();
@@ -84,7 +86,7 @@ class Connection : private env::StreamHandler, private wire::FrameReader::Sink {
   void OnBytes(std::span<const uint8_t> bytes) override;
   std::span<uint8_t> DirectTarget() override { return reader_.DirectTarget(); }
   void OnFilled(size_t size_bytes) override;
-  void OnDrained() override { handler_.OnDrained(*this); }
+  void OnDrained() override { handler_->OnDrained(*this); }
   void OnClosed(const absl::Status& reason) override;
   bool OnMessage(wire::Message&& message) override;
 
@@ -98,7 +100,7 @@ class Connection : private env::StreamHandler, private wire::FrameReader::Sink {
   void Fail(const absl::Status& reason);
 
   const Local& local_;
-  Handler& handler_;
+  Handler* handler_;
   const bool accepted_;
   State state_;
   std::array<uint8_t, 16> nonce_ = {};

@@ -84,7 +84,7 @@ absl::Status PosixDevice::Start() {
 }
 
 PosixDevice::~PosixDevice() {
-  helper_.reset();
+  blocking_.reset();
   reactor_.Unschedule(this);
   reactor_.Unwatch(event_fd_, this);
   if (context_ != nullptr) io_destroy(context_);  // waits for what is under way
@@ -229,7 +229,7 @@ absl::Status PosixDevice::Failure(const DeviceIo& io, const std::string& why) co
 
 void PosixDevice::Discard(DeviceIo* io) {
   ++counters_.discards;
-  if (helper_ == nullptr) helper_ = std::make_unique<BlockingHelper>(reactor_);
+  if (blocking_ == nullptr) blocking_ = std::make_unique<BlockingThread>(reactor_);
   auto error = std::make_shared<int>(0);
   auto work = [fd = disk_.fd, block = disk_.is_block_device, error, offset = io->offset_bytes,
                size = io->discard_bytes] {
@@ -242,7 +242,7 @@ void PosixDevice::Discard(DeviceIo* io) {
   auto done = [this, io, error] {
     io->OnDone(*error == 0 ? absl::OkStatus() : Failure(*io, std::strerror(*error)));
   };
-  helper_->Run(std::move(work), std::move(done));
+  blocking_->Run(std::move(work), std::move(done));
 }
 
 }  // namespace storpool::env
