@@ -22,6 +22,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
+#include "lib/base/block_lookup.h"
 #include "lib/base/chain_record.h"
 #include "lib/base/entry.h"
 #include "lib/base/random.h"
@@ -73,25 +74,6 @@ class StoreEvents {
   virtual void OnRoom() = 0;
 };
 
-// One layer of a line as a read sees it for one chunk: newest first, down to the oldest. Blocks of
-// the chunk at or beyond `cut_blocks` without an entry in that layer are holes (design 4.7).
-struct LayerView {
-  LayerId layer;
-  uint32_t cut_blocks = kBlocksPerChunk;
-};
-
-struct BlockResult {
-  enum class State : uint8_t {
-    kAbsent,   // no entry in any layer of the line: the foreign parent or zeroes decide
-    kHole,
-    kData,
-    kDamaged,  // the index has it, the device's bytes do not match: ask another mirror (4.12)
-  };
-  State state = State::kAbsent;
-  Version version;        // of the entry found; 0 for kAbsent
-  uint32_t checksum = 0;  // kData: CRC-32C without seed
-};
-
 // A read of blocks of one chunk. The caller owns it and keeps it and its memory until OnDone.
 class ReadOp {
  public:
@@ -102,7 +84,7 @@ class ReadOp {
   ChunkKey chunk;
   std::span<const LayerView> line;
   BlockRange blocks;
-  bool include_pending = false;  // the newest version, not the newest committed (heads, 4.13)
+  bool include_pending = false;    // the newest version, not the newest committed (heads, 4.13)
   std::span<BlockResult> results;  // blocks.count of them
   // blocks.count * kBlockBytes bytes, aligned; only kData blocks are filled.
   uint8_t* target = nullptr;
@@ -121,8 +103,8 @@ class ScanOp {
 
   ChunkKey chunk;
   Version above;
-  uint64_t cursor = 0;  // 0 begins; set to where to go on
-  bool at_end = false;  // set by the store
+  uint64_t cursor = 0;         // 0 begins; set to where to go on
+  bool at_end = false;         // set by the store
   std::vector<Entry> entries;  // about kRequestBytesMax of payload at most
 
  private:
@@ -197,9 +179,8 @@ class ChunkStore {
   virtual void Scan(ScanOp* op) = 0;
   // The pending entries above `above`, with payload, in version order (resync stream, level-out
   // fetch, resend after a broken link). Payload is read back from the device where needed.
-  virtual void PendingAbove(
-      ChainId chain, Version above,
-      absl::AnyInvocable<void(absl::StatusOr<std::vector<Entry>>)> done) = 0;
+  virtual void PendingAbove(ChainId chain, Version above,
+                            absl::AnyInvocable<void(absl::StatusOr<std::vector<Entry>>)> done) = 0;
 
   // A clean stop: what was appended is durable, a witness batch and a checkpoint are written.
   virtual void Close(absl::AnyInvocable<void(absl::Status)> done) = 0;

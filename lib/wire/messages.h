@@ -42,8 +42,8 @@ struct Hello {
   std::array<uint8_t, 16> nonce = {};
   std::array<uint8_t, 32> proof = {};  // zero in the first Hello of the connecting side
   bool is_client = false;
-  NodeId node;       // !is_client
-  ClientId client;   // is_client
+  NodeId node;      // !is_client
+  ClientId client;  // is_client
   Incarnation process;
   std::vector<DiskHere> disks;
 };
@@ -68,7 +68,7 @@ enum class Result : uint8_t {
   kStaleLine = 7,      // the member is behind or ahead of the line version: fetch the line
   kNeedsBase = 8,      // a small write over a foreign parent (9.4)
   kBeyondEnd = 9,
-  kMediaError = 10,    // every mirror's block is damaged
+  kMediaError = 10,  // every mirror's block is damaged
 };
 
 struct WriteRequest {
@@ -105,6 +105,7 @@ struct ReadRequest {
   ChunkIndex chunk;
   LayerId layer;
   BlockRange blocks;
+  bool states_only = false;  // the answer has states, but neither payload nor checksums
 };
 
 // States of the blocks in order; the payload holds the blocks that are data, densely.
@@ -112,10 +113,10 @@ struct ReadAnswer {
   ChainId chain;
   uint64_t number = 0;
   Result result = Result::kOk;
-  uint32_t blocks = 0;  // 0 unless kOk
+  uint32_t blocks = 0;                                       // 0 unless kOk
   std::array<uint64_t, kRequestBlocksMax / 64> data = {};    // bit i: block i is data
   std::array<uint64_t, kRequestBlocksMax / 64> absent = {};  // bit i: ask the foreign parent
-  Checksums checksums;  // one for each data block
+  Checksums checksums;                                       // one for each data block
   Buffer payload;
 };
 
@@ -192,7 +193,7 @@ struct Fetch {
 
 struct FetchEntry {
   Common common;
-  Entry entry;  // Arrival::kPending
+  Entry entry;  // Arrival::kCommitted up to the sender's W, kPending above it
 };
 
 // Windows and minimum generations travel apart from the data (R10, R20), in pieces.
@@ -204,6 +205,7 @@ struct SessionState {
 struct FetchEnd {
   Common common;
   Version up_to;
+  bool more = false;  // another piece follows
   std::vector<SessionState> windows;
   std::vector<model::Raise> min_generations;
 };
@@ -212,7 +214,8 @@ struct FetchEnd {
 
 // Per pair of reactors, not per chain. `nonce` names the asking; the holder remembers when it sent.
 struct PromiseRequest {
-  uint64_t nonce = 0;
+  uint64_t nonce = 0;  // counts up
+  uint64_t heard = 0;  // the highest nonce whose answer has been taken: what it named is known
   uint32_t duration_ms = 0;
 };
 
@@ -223,6 +226,7 @@ struct NamedChain {
 
 struct PromiseAnswer {
   uint64_t nonce = 0;
+  uint32_t duration_ms = 0;  // promised; 0 if `named` did not hold all that had to be named
   // Chains for which the answerer was told of an epoch in which a tail of the asker's reactor does
   // not serve: the asker stops them before it counts this answer (R1).
   std::vector<NamedChain> named;
@@ -270,6 +274,7 @@ struct SyncSession {
 struct SyncOpen {
   Common common;
   SyncSession session;
+  bool more = false;  // another piece, with more chunks, follows
   Version base;
   std::vector<std::pair<ChunkKey, Version>> chunk_bases;
 };
@@ -279,6 +284,7 @@ struct SyncOpen {
 struct SyncBegin {
   Common common;
   SyncSession session;
+  bool more = false;  // another piece, with more sessions, follows
   Version stream_base;
   std::vector<SessionState> windows;
   std::vector<model::Raise> min_generations;
@@ -331,8 +337,9 @@ struct RepairRead {
   Common common;
   uint64_t number = 0;
   ChunkKey chunk;
-  LayerId layer;
+  LayerId layer;  // as the reader asked; the block may lie in an older one of the line
   BlockRange blocks;
+  Version version;
 };
 
 struct RepairAnswer {
@@ -343,9 +350,9 @@ struct RepairAnswer {
 
 using Message =
     std::variant<Hello, WriteRequest, WriteAnswer, ReadRequest, ReadAnswer, ConfigHint, LineHint,
-                 Forward, Progress, Resend, RelayAnswer, Adopted, Level, Leveled, Fetch,
-                 FetchEntry, FetchEnd, PromiseRequest, PromiseAnswer, Release, Confirm,
-                 ConfirmAnswer, CreditAsk, CreditGrant, SyncOpen, SyncBegin, SyncStream, SyncScan,
-                 SyncChunkEnd, SyncScanEnd, SyncAck, SyncEnd, RepairRead, RepairAnswer>;
+                 Forward, Progress, Resend, RelayAnswer, Adopted, Level, Leveled, Fetch, FetchEntry,
+                 FetchEnd, PromiseRequest, PromiseAnswer, Release, Confirm, ConfirmAnswer,
+                 CreditAsk, CreditGrant, SyncOpen, SyncBegin, SyncStream, SyncScan, SyncChunkEnd,
+                 SyncScanEnd, SyncAck, SyncEnd, RepairRead, RepairAnswer>;
 
 }  // namespace storpool::wire
