@@ -37,6 +37,12 @@ env::StreamHandler* Server::Accept(std::unique_ptr<env::Stream> stream) {
   return sessions_.back().get();
 }
 
+bool Server::IsOpen(std::string_view name) const {
+  return std::ranges::any_of(sessions_, [name](const std::unique_ptr<Session>& session) {
+    return session->has_export() && session->export_name() == name;
+  });
+}
+
 void Server::CloseExport(std::string_view name, absl::AnyInvocable<void()> done) {
   std::vector<Session*> sessions;
   for (const auto& session : sessions_) {

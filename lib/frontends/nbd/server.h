@@ -33,6 +33,9 @@ class Server final : public Session::Host, private env::PhaseHook {
   // With the port that was taken; "" before Listen and after Stop.
   std::string address() const { return listener_ == nullptr ? "" : listener_->address(); }
 
+  // True while some connection has this export open.
+  bool IsOpen(std::string_view name) const;
+
   // Ends the connections of an export that the directory finds no more: what is under way is
   // finished and answered, then they are closed; a client that does not take its answers for
   // kNbdDrainMs is cut off. `done` comes in a later turn, when no session uses the device.
