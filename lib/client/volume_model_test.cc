@@ -132,7 +132,7 @@ class VolumeModelTest : public VolumeFixture {
       Pass(50);
       volume->OnTick();
     }
-    ASSERT_FALSE(volume->busy());
+    ASSERT_FALSE(volume->busy()) << "a request is never answered";
     for (const block::TestIo* io : open_) {
       ASSERT_EQ(io->done, 1);
       ASSERT_TRUE(io->status.ok()) << io->status;
