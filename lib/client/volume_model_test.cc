@@ -104,6 +104,9 @@ class VolumeModelTest : public VolumeFixture {
     }
     if (random_.OneIn(1, 30)) return nodes.Break(node.address);
     nodes.Deliver(node, answer);
+    if (answer.result == wire::Result::kWrongEpoch) {
+      nodes.Deliver(node, wire::ConfigHint{truth_[request.chain.index()]});
+    }
   }
 
   void ChangeAChain() {
