@@ -75,13 +75,15 @@ absl::Status Cluster::SetUp() {
   init.mutable_init()->set_secret(std::string(AsText(SecretKey(site_.secret))));
   SP_RETURN_IF_ERROR(metadata_.Do(init).status());
   for (auto& node : nodes_) node->Start();
-  if (!Await(kSetUpTime,
-             [this] { return metadata_.leader().state().disks().size() == nodes_.size(); })) {
-    return absl::DeadlineExceededError("not all disks have registered");
+  client_.Start();
+  if (!Await(kSetUpTime, [this] {
+        const metadata::State& state = metadata_.leader().state();
+        return state.disks().size() == nodes_.size() && !state.clients().empty();
+      })) {
+    return absl::DeadlineExceededError("not all disks and clients have registered");
   }
   SP_RETURN_IF_ERROR(Configure());
   SP_RETURN_IF_ERROR(AwaitHealthy(kSetUpTime));
-  client_.Start();
   if (!Await(kSetUpTime, [this] { return load_.attached(); })) {
     return absl::DeadlineExceededError("the volume was not attached");
   }
