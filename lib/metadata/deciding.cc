@@ -64,8 +64,10 @@ void Leader::DecideMembers() {
     deciding_ = false;
     if (!result.ok()) return;  // it does not lead, or the next tick tries again
     for (uint32_t node : ejected) {
-      if (ejected_.erase(node) == 0) continue;  // it has registered again meanwhile
-      // If it still lives it must join anew.
+      ejected_.erase(node);
+      const Node* known = state_.FindNode(node);
+      if (known == nullptr || known->up()) continue;  // it has joined again since
+      // Whoever still speaks for it must join anew.
       live_.nodes_[node].up = false;
       CloseOther(Kind::kNode, node, nullptr);
     }
