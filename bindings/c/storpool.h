@@ -43,8 +43,7 @@
  *     Numbers and signatures of this header do not change; new ones may be added at the end.
  *     Handles are opaque. All symbols have the version STORPOOL_0.
  */
-#ifndef STORPOOL_H
-#define STORPOOL_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -211,6 +210,4 @@ int sp_aio_flush(sp_volume* volume, sp_done done, void* context);
 
 #ifdef __cplusplus
 }
-#endif
-
 #endif

@@ -102,7 +102,8 @@ struct StoreListChunks {
   uint64_t id = 0;
   Version above;
 };
-// -> OnStorePending
+// -> OnStorePending: the entries that are pending when this effect is executed, those of earlier
+// effects included, whatever is committed before their payload has been read.
 struct StorePendingAbove {
   uint64_t id = 0;
   Version above;

@@ -58,7 +58,7 @@ class Replica {
   // ---- From metadata. Names and opens may come late, twice and in any order.
   // Also with an opened config: for syncing and former members, and after a gap.
   void OnName(const model::NamedConfig& config, Instant now, Effects& out);
-  void OnOpened(Epoch epoch, Version opened_at, Instant now, Effects& out);
+  void OnOpened(const model::ChainConfig& opened, Instant now, Effects& out);
   // Counts only in the epoch it was computed for (5.6).
   void OnHorizon(Epoch epoch, Version horizon, Instant now, Effects& out);
   // -> Raised{id}, perhaps never: a chain that does not open is named again with the raise (5.9).

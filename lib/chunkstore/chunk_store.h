@@ -84,7 +84,7 @@ class ReadOp {
   ChunkKey chunk;
   std::span<const LayerView> line;
   BlockRange blocks;
-  bool include_pending = false;  // the newest version, not the newest committed (heads, 4.13)
+  bool include_pending = false;    // the newest version, not the newest committed (heads, 4.13)
   std::span<BlockResult> results;  // blocks.count of them
   // blocks.count * kBlockBytes bytes, aligned; only kData blocks are filled.
   uint8_t* target = nullptr;
@@ -103,8 +103,8 @@ class ScanOp {
 
   ChunkKey chunk;
   Version above;
-  uint64_t cursor = 0;  // 0 begins; set to where to go on
-  bool at_end = false;  // set by the store
+  uint64_t cursor = 0;         // 0 begins; set to where to go on
+  bool at_end = false;         // set by the store
   std::vector<Entry> entries;  // about kRequestBytesMax of payload at most
 
  private:
@@ -179,9 +179,8 @@ class ChunkStore {
   virtual void Scan(ScanOp* op) = 0;
   // The pending entries above `above`, with payload, in version order (resync stream, level-out
   // fetch, resend after a broken link). Payload is read back from the device where needed.
-  virtual void PendingAbove(
-      ChainId chain, Version above,
-      absl::AnyInvocable<void(absl::StatusOr<std::vector<Entry>>)> done) = 0;
+  virtual void PendingAbove(ChainId chain, Version above,
+                            absl::AnyInvocable<void(absl::StatusOr<std::vector<Entry>>)> done) = 0;
 
   // A clean stop: what was appended is durable, a witness batch and a checkpoint are written.
   virtual void Close(absl::AnyInvocable<void(absl::Status)> done) = 0;

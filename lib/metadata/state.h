@@ -119,6 +119,7 @@ class State {
   Result Dispatch(const Command& command, Outcome& out);
 
   // state.cc
+  uint64_t Now() const { return cluster_.version_base() + index_; }  // version of what it changes
   void Touch(const std::string& section, Outcome& out);
   void PutCluster(const ClusterRecord& record);
   void BumpGeneration(Outcome& out);
@@ -129,12 +130,7 @@ class State {
   void TakeHighest(const NodeJoined& c);
   absl::Status CheckDisks(const UpdateGroup& c) const;
 
-  // apply_templates.cc
-  struct Placed;
-  absl::StatusOr<Placed> Place(const Template& wanted) const;
-
   // apply_chains.cc
-  void PutChain(ChainRecord record, Outcome& out);
   // Writes the next name of the chain: the epoch, the stores, the raises, the floors of fences.
   void Name(ChainRecord record, std::vector<ChainMember> members, Outcome& out);
   // The same members again.
@@ -142,7 +138,9 @@ class State {
   absl::Status CheckName(const ChainRecord& record, const NameChain& c) const;
   void DiskBecomes(uint32_t disk, Disk::State state, const std::string& reason, int64_t seconds,
                    Outcome& out);
-  void Leave(const ChainRecord& before, const ChainRecord& after, Outcome& out);
+  // Disks of the `before` config that the opened one does not have: they are to drop the chain.
+  void Leave(const ChainConfig& before, const ChainConfig& opened, Outcome& out);
+  void Open(const OpenChains::One& c, Outcome& out);
 
   // apply_attachments.cc
   void StartFence(const Attachment& attachment, FenceRecord::Purpose purpose, Outcome& out);

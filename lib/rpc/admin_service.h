@@ -7,10 +7,9 @@
 
 namespace storpool::rpc {
 
-// gRPC's form of an error: its code, its text, and an ApiError with StorPool's name in the details.
+// gRPC's form of an error: its code, its text, and an ApiError with StorPool's name in the details
+// (lib/rpc/api_error.h takes it out again).
 grpc::Status ToGrpc(const absl::Status& status);
-// And back, at a client: the ApiError of the details, or one made from the code.
-ApiError ErrorOf(const grpc::Status& status);
 
 class AdminService final : public storpool::Admin::CallbackService {
  public:

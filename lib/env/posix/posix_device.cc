@@ -26,7 +26,8 @@ static_assert(sizeof(IoSlice) == sizeof(iovec));
 static_assert(offsetof(IoSlice, data) == offsetof(iovec, iov_base));
 static_assert(offsetof(IoSlice, size_bytes) == offsetof(iovec, iov_len));
 
-// The completion ring that the kernel shares with us (fs/aio.c, struct aio_ring).
+// The head of the completion ring that the kernel shares with us (fs/aio.c, struct aio_ring); the
+// events follow it.
 struct Ring {
   uint32_t id;
   uint32_t size;
@@ -36,8 +37,8 @@ struct Ring {
   uint32_t compatible_features;
   uint32_t incompatible_features;
   uint32_t header_bytes;
-  io_event events[1];
 };
+static_assert(sizeof(Ring) == 32);
 constexpr uint32_t kRingMagic = 0xa10a10a1;
 
 iocb* Control(DeviceIo* io) { return reinterpret_cast<iocb*>(io->scratch); }
@@ -84,7 +85,7 @@ absl::Status PosixDevice::Start() {
 }
 
 PosixDevice::~PosixDevice() {
-  helper_.reset();
+  blocking_.reset();
   reactor_.Unschedule(this);
   reactor_.Unwatch(event_fd_, this);
   if (context_ != nullptr) io_destroy(context_);  // waits for what is under way
@@ -184,12 +185,13 @@ void PosixDevice::Refused(int error) {
 void PosixDevice::Reap() {
   auto* ring = reinterpret_cast<Ring*>(context_);
   SP_CHECK(ring->magic == kRingMagic && ring->incompatible_features == 0);
+  const auto* events = reinterpret_cast<const io_event*>(ring + 1);
   // Only we move the head. The kernel publishes an event before it moves the tail.
   const std::atomic_ref<uint32_t> tail(ring->tail);
   const std::atomic_ref<uint32_t> head(ring->head);
   uint32_t at = head.load(std::memory_order_relaxed);
   while (at != tail.load(std::memory_order_acquire)) {
-    const io_event event = ring->events[at];
+    const io_event event = events[at];
     at = at + 1 == ring->size ? 0 : at + 1;
     head.store(at, std::memory_order_release);
     --under_way_;
@@ -229,7 +231,7 @@ absl::Status PosixDevice::Failure(const DeviceIo& io, const std::string& why) co
 
 void PosixDevice::Discard(DeviceIo* io) {
   ++counters_.discards;
-  if (helper_ == nullptr) helper_ = std::make_unique<BlockingHelper>(reactor_);
+  if (blocking_ == nullptr) blocking_ = std::make_unique<BlockingThread>(reactor_);
   auto error = std::make_shared<int>(0);
   auto work = [fd = disk_.fd, block = disk_.is_block_device, error, offset = io->offset_bytes,
                size = io->discard_bytes] {
@@ -242,7 +244,7 @@ void PosixDevice::Discard(DeviceIo* io) {
   auto done = [this, io, error] {
     io->OnDone(*error == 0 ? absl::OkStatus() : Failure(*io, std::strerror(*error)));
   };
-  helper_->Run(std::move(work), std::move(done));
+  blocking_->Run(std::move(work), std::move(done));
 }
 
 }  // namespace storpool::env

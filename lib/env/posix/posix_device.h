@@ -15,7 +15,7 @@
 
 #include "absl/status/statusor.h"
 #include "lib/env/device.h"
-#include "lib/env/posix/blocking_helper.h"
+#include "lib/env/posix/blocking_thread.h"
 #include "lib/env/posix/disk_file.h"
 #include "lib/env/posix/posix_reactor.h"
 
@@ -72,7 +72,7 @@ class PosixDevice : public Device, private FdHandler, private PhaseHook {
   int silent_under_way_ = 0;   // of those: they end in io_submit and signal nothing (tmpfs)
   std::vector<iocb*> queued_;  // prepared, in order; those before first_queued_ are submitted
   size_t first_queued_ = 0;
-  std::unique_ptr<BlockingHelper> helper_;  // discards
+  std::unique_ptr<BlockingThread> blocking_;  // discards
 };
 
 }  // namespace storpool::env

@@ -12,13 +12,13 @@
 
 namespace storpool::env {
 
-class BlockingHelper {
+class BlockingThread {
  public:
-  explicit BlockingHelper(Reactor& reactor);
+  explicit BlockingThread(Reactor& reactor);
   // Finishes what was begun, drops the rest. Callbacks that are already posted still run.
-  ~BlockingHelper();
+  ~BlockingThread();
 
-  // Runs `work` on the helper, one after the other, and then posts `done` to the reactor.
+  // Runs `work` on the thread, one after the other, and then posts `done` to the reactor.
   void Run(absl::AnyInvocable<void()> work, absl::AnyInvocable<void()> done);
 
  private:

@@ -1,12 +1,12 @@
-#include "lib/env/posix/blocking_helper.h"
+#include "lib/env/posix/blocking_thread.h"
 
 #include <utility>
 
 namespace storpool::env {
 
-BlockingHelper::BlockingHelper(Reactor& reactor) : reactor_(reactor), thread_([this] { Loop(); }) {}
+BlockingThread::BlockingThread(Reactor& reactor) : reactor_(reactor), thread_([this] { Loop(); }) {}
 
-BlockingHelper::~BlockingHelper() {
+BlockingThread::~BlockingThread() {
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;
@@ -15,7 +15,7 @@ BlockingHelper::~BlockingHelper() {
   thread_.join();
 }
 
-void BlockingHelper::Run(absl::AnyInvocable<void()> work, absl::AnyInvocable<void()> done) {
+void BlockingThread::Run(absl::AnyInvocable<void()> work, absl::AnyInvocable<void()> done) {
   {
     const std::lock_guard lock(mutex_);
     jobs_.push_back({std::move(work), std::move(done)});
@@ -23,7 +23,7 @@ void BlockingHelper::Run(absl::AnyInvocable<void()> work, absl::AnyInvocable<voi
   changed_.notify_one();
 }
 
-void BlockingHelper::Loop() {
+void BlockingThread::Loop() {
   std::unique_lock lock(mutex_);
   for (;;) {
     changed_.wait(lock, [this] { return stop_ || !jobs_.empty(); });

@@ -1,0 +1,204 @@
+// Checkpoints: docs/disk-format.md section 4.
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "lib/base/check.h"
+#include "lib/base/crc32c.h"
+#include "lib/chunkstore/chunk_store_impl.h"
+
+namespace storpool::chunkstore {
+namespace {
+
+template <class Body>
+void Add(StreamWriter& index, RecordKind kind, const Body& body) {
+  index.OpenFor(DescriptorWriter::RecordBytes(sizeof body), 0).writer.AddFixed(kind, body);
+}
+
+VersionRecord VersionOf(ChainId chain, Version version) {
+  VersionRecord record;
+  record.chain = chain.raw();
+  record.version = version.raw();
+  return record;
+}
+
+void AddPending(StreamWriter& index, ChainId chain, const PendingEntry& p) {
+  EntryRecord record = ToRecord(chain, p.entry);
+  record.location = p.location;
+  const uint32_t blocks = p.entry.kind == EntryKind::kData ? record.block_count : 0;
+  const auto body = static_cast<uint32_t>(sizeof record + blocks * sizeof(uint32_t));
+  uint8_t* at = index.OpenFor(DescriptorWriter::RecordBytes(body), 0)
+                    .writer.Add(RecordKind::kPendingAt, body);
+  std::memcpy(at, &record, sizeof record);
+  auto* crcs = reinterpret_cast<uint32_t*>(at + sizeof record);
+  for (uint32_t i = 0; i < blocks; ++i) {
+    crcs[i] = p.entry.checksums[i] ^ ChecksumSeed(p.entry.place.lineage, p.entry.place.chunk,
+                                                  record.first_block + i, p.entry.version);
+  }
+}
+
+void AddText(StreamWriter& index, RecordKind kind, const void* head, size_t head_bytes,
+             std::string_view first, std::string_view second) {
+  const auto body = static_cast<uint32_t>(head_bytes + first.size() + second.size());
+  uint8_t* at = index.OpenFor(DescriptorWriter::RecordBytes(body), 0).writer.Add(kind, body);
+  std::memcpy(at, head, head_bytes);
+  std::memcpy(at + head_bytes, first.data(), first.size());
+  std::memcpy(at + head_bytes + first.size(), second.data(), second.size());
+}
+
+void AddNote(StreamWriter& index, std::string_view key, std::string_view value) {
+  size_t at = 0;
+  do {
+    const size_t part = std::min<size_t>(value.size() - at, kRecordTextBytesMax);
+    NoteRecord record;
+    record.key_bytes = static_cast<uint16_t>(key.size());
+    record.is_first = at == 0;
+    record.is_last = at + part == value.size();
+    record.value_bytes = static_cast<uint32_t>(part);
+    AddText(index, RecordKind::kNote, &record, sizeof record, key, value.substr(at, part));
+    at += part;
+  } while (at < value.size());
+}
+
+void AddSessions(StreamWriter& index, ChainId chain, const ChainRecord& r) {
+  SessionRecord record;
+  record.chain = chain.raw();
+  for (const auto& [session, window] : r.windows) {
+    record.volume = session.volume.value();
+    record.client = session.client.value();
+    record.generation = session.generation.value();
+    record.mark = window.mark();
+    std::copy(window.bits().begin(), window.bits().end(), std::begin(record.bits));
+    Add(index, RecordKind::kWindow, record);
+  }
+  for (const auto& [key, generation] : r.min_generation) {
+    record.volume = key.first.value();
+    record.client = key.second.value();
+    record.generation = generation.value();
+    Add(index, RecordKind::kMinGeneration, record);
+  }
+}
+
+}  // namespace
+
+// In the order in which replay needs them: bases of the chain before those of chunks, W before the
+// pending entries, which are all above it or not yet moved.
+void ChunkStoreImpl::SnapshotChains(StreamWriter& index) {
+  for (const auto& [key, value] : state_.notes()) AddNote(index, key, value);
+  for (const auto& [id, chain] : state_.chains()) {
+    const ChainRecord& r = chain.record;
+    AdoptRecord adopt;
+    adopt.chain = id.raw();
+    adopt.epoch = r.epoch.value();
+    adopt.text_bytes = static_cast<uint32_t>(r.config.size());
+    AddText(index, RecordKind::kAdopt, &adopt, sizeof adopt, r.config, {});
+    Add(index, RecordKind::kBase, VersionOf(id, r.base));
+    Add(index, RecordKind::kCompleteUpTo, VersionOf(id, r.complete_up_to));
+    Add(index, RecordKind::kCommitted, VersionOf(id, chain.applied));
+    for (const auto& [key, base] : r.chunk_bases) {
+      ChunkBaseRecord record;
+      record.lineage = key.lineage.value();
+      record.chunk = key.chunk.value();
+      record.chain = id.raw();
+      record.version = base.raw();
+      Add(index, RecordKind::kChunkBase, record);
+    }
+    AddSessions(index, id, r);
+    for (const PendingEntry& p : chain.pending) {
+      if (!IsMemory(p.location)) AddPending(index, id, p);  // unsealed ones come in the log
+    }
+  }
+}
+
+void ChunkStoreImpl::SnapshotSegments(StreamWriter& index) {
+  constexpr uint32_t kPerRecord = 65536;
+  for (uint32_t first = 0; first < segments_.size(); first += kPerRecord) {
+    SegmentUseRecord record;
+    record.first_segment = first;
+    record.segments = std::min(kPerRecord, segments_.size() - first);
+    std::string bits(RoundUp(record.segments, 64) / 8, '\0');
+    for (uint32_t i = 0; i < record.segments; ++i) {
+      if (segments_[first + i].state == SegmentTable::State::kFree) continue;
+      bits[i / 8] = static_cast<char>(bits[i / 8] | 1 << i % 8);
+    }
+    AddText(index, RecordKind::kSegmentUse, &record, sizeof record, bits, {});
+  }
+}
+
+void ChunkStoreImpl::SnapshotPages(StreamWriter& index, const ChunkKey& key,
+                                   const Index::Chunk& chunk) {
+  for (const Index::Page& page : chunk.pages) {
+    PageRecord record;
+    record.lineage = key.lineage.value();
+    record.chunk = key.chunk.value();
+    record.layer = page.layer.value();
+    record.chain = chunk.chain.raw();
+    record.run = static_cast<uint8_t>(page.run);
+    record.flags = page.uniform_hole ? PageRecord::kUniformHole : 0;
+    record.entry_count = static_cast<uint16_t>(page.uniform_hole ? 1 : page.count());
+    std::copy(page.bitmap.begin(), page.bitmap.end(), std::begin(record.bitmap));
+    const IndexEntry* entries = page.uniform_hole ? &page.only : page.entries;
+    AddText(index, RecordKind::kPage, &record, sizeof record,
+            {reinterpret_cast<const char*>(entries), record.entry_count * sizeof(IndexEntry)}, {});
+  }
+}
+
+Task ChunkStoreImpl::Checkpoint() {
+  StreamWriter& index = writer(StreamId::kIndex);
+  SP_CHECK(index.idle());
+  const uint64_t begun = segments_.BeginCheckpoint();
+  checkpoints_begun_ = begun;
+  checkpointed_log_bytes_ = log().bytes_written();
+  CheckpointRoot root;
+  root.checkpoint = core_->superblock.root.checkpoint + 1;
+  root.sequence = core_->next_sequence;
+  root.incarnation = core_->superblock.incarnation;
+  for (int i = 0; i < kStreams; ++i) root.streams[i] = writers_[i]->position();
+  index.CloseSegment();
+  new_index_segments_.clear();
+  const BatchName before = index.last_sealed();
+  SnapshotSegments(index);
+  SnapshotChains(index);
+  index.Poke();
+  ChunkKey next;
+  for (;;) {
+    while (failure_.ok() && index.has_unsealed() && index.under_way() > 0) {
+      co_await Progress{*this};
+    }
+    SP_RETURN_CO(failure_);
+    const auto it = state_.index().chunks().lower_bound(next);
+    if (it == state_.index().chunks().end()) break;
+    SnapshotPages(index, it->first, *it->second);
+    index.Poke();
+    next = {it->first.lineage, ChunkIndex(it->first.chunk.value() + 1)};
+    if (it->first.chunk.value() == UINT32_MAX)
+      next = {LineageId(it->first.lineage.value() + 1), {}};
+  }
+  // What pages may show must be durable before the root is.
+  const uint64_t log_end = log().last_sealed().number;
+  while (failure_.ok() && (!index.idle() || log().durable_number() < log_end)) {
+    index.Poke();
+    co_await Progress{*this};
+  }
+  SP_RETURN_CO(failure_);
+  index.CloseSegment();
+  root.log_end = log_end;
+  root.segment_sequence = segments_.last_sequence();
+  root.index_last = index.last_sealed();
+  root.index_batches = root.index_last.number - before.number;
+  SP_CHECK(!new_index_segments_.empty());
+  root.index_segment = new_index_segments_.front();
+  core_->superblock.root = root;
+  const absl::Status written = co_await WriteSuperblocks();
+  if (!written.ok()) {
+    OnDeviceFailed(written);
+    co_return failure_;
+  }
+  segments_.CheckpointDurable(begun);
+  for (const uint32_t segment : core_->index_segments) segments_.ForgetIndexSegment(segment);
+  core_->index_segments = std::exchange(new_index_segments_, {});
+  FreeSegments();
+  co_return absl::OkStatus();
+}
+
+}  // namespace storpool::chunkstore

@@ -1,0 +1,266 @@
+#include "lib/chunkstore/index.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <utility>
+
+#include "lib/base/check.h"
+
+namespace storpool::chunkstore {
+namespace {
+
+// Capacities are 4 << 2 * c.
+uint32_t ClassOf(uint32_t capacity) {
+  uint32_t c = 0;
+  while ((4u << 2 * c) < capacity) ++c;
+  return c;
+}
+
+auto KeyOf(const Index::Page& page) { return std::pair(page.run, page.layer); }
+
+template <class Pages>
+auto LowerBound(Pages& pages, uint32_t run, LayerId layer) {
+  return std::lower_bound(pages.begin(), pages.end(), std::pair(static_cast<uint16_t>(run), layer),
+                          [](const Index::Page& p, const auto& key) { return KeyOf(p) < key; });
+}
+
+}  // namespace
+
+IndexEntry* EntryArrays::Allocate(uint32_t capacity) {
+  const uint32_t c = ClassOf(capacity);
+  const uint32_t size = 4u << 2 * c;
+  if (!free_[c].empty()) {
+    IndexEntry* entries = free_[c].back();
+    free_[c].pop_back();
+    return entries;
+  }
+  if (used_ + size > kSlabEntries) {
+    slabs_.push_back(std::make_unique<IndexEntry[]>(kSlabEntries));
+    used_ = 0;
+  }
+  IndexEntry* entries = slabs_.back().get() + used_;
+  used_ += size;
+  return entries;
+}
+
+void EntryArrays::Free(IndexEntry* entries, uint32_t capacity) {
+  if (entries != nullptr) free_[ClassOf(capacity)].push_back(entries);
+}
+
+uint32_t Index::Page::count() const {
+  int bits = 0;
+  for (const uint64_t word : bitmap) bits += std::popcount(word);
+  return static_cast<uint32_t>(bits);
+}
+
+uint32_t Index::Page::Rank(uint32_t block) const {
+  int bits = 0;
+  for (uint32_t w = 0; w < block / 64; ++w) bits += std::popcount(bitmap[w]);
+  bits += std::popcount(bitmap[block / 64] & ((uint64_t{1} << block % 64) - 1));
+  return static_cast<uint32_t>(bits);
+}
+
+const IndexEntry* Index::Page::Find(uint32_t block) const {
+  if (!Has(block)) return nullptr;
+  return uniform_hole ? &only : &entries[Rank(block)];
+}
+
+const Index::Page* Index::Chunk::FindPage(uint32_t run, LayerId layer) const {
+  const auto it = LowerBound(pages, run, layer);
+  return it != pages.end() && it->run == run && it->layer == layer ? &*it : nullptr;
+}
+
+const Index::Chunk* Index::Find(const ChunkKey& key) const {
+  const auto it = chunks_.find(key);
+  return it == chunks_.end() ? nullptr : it->second.get();
+}
+
+Index::Chunk& Index::Ensure(const ChunkKey& key, ChainId chain) {
+  std::unique_ptr<Chunk>& chunk = chunks_[key];
+  if (chunk == nullptr) {
+    chunk = std::make_unique<Chunk>();
+    chunk->chain = chain;
+  }
+  return *chunk;
+}
+
+Index::Page& Index::EnsurePage(Chunk& chunk, uint32_t run, LayerId layer) {
+  auto it = LowerBound(chunk.pages, run, layer);
+  if (it == chunk.pages.end() || it->run != run || it->layer != layer) {
+    it = chunk.pages.insert(it, Page{});
+    it->run = static_cast<uint16_t>(run);
+    it->layer = layer;
+  }
+  return *it;
+}
+
+void Index::Reserve(Page& page, uint32_t capacity) {
+  if (capacity <= page.capacity) return;
+  const uint32_t size = 4u << 2 * ClassOf(capacity);
+  IndexEntry* larger = arrays_.Allocate(size);
+  if (page.entries != nullptr) {
+    std::memcpy(static_cast<void*>(larger), page.entries, page.capacity * sizeof(IndexEntry));
+  }
+  arrays_.Free(page.entries, page.capacity);
+  page.entries = larger;
+  page.capacity = static_cast<uint16_t>(size);
+}
+
+void Index::Materialize(Page& page) {
+  if (!page.uniform_hole) return;
+  Reserve(page, kRunBlocks);
+  std::fill(page.entries, page.entries + kRunBlocks, page.only);
+  page.uniform_hole = false;
+}
+
+void Index::PutOne(Page& page, uint32_t block, IndexEntry entry) {
+  const uint32_t rank = page.Rank(block);
+  if (page.Has(block)) {
+    const IndexEntry old = page.uniform_hole ? page.only : page.entries[rank];
+    if (old.version() > entry.version() || old == entry) return;
+    Materialize(page);
+    if (!entry.is_hole()) segments_.AddBlocks(entry.location(), 1);
+    if (!old.is_hole()) segments_.DropBlocks(old.location(), 1);
+    page.entries[rank] = entry;
+    return;
+  }
+  const uint32_t count = page.count();
+  Reserve(page, count + 1);
+  std::memmove(static_cast<void*>(page.entries + rank + 1), page.entries + rank,
+               (count - rank) * sizeof(IndexEntry));
+  page.entries[rank] = entry;
+  page.bitmap[block / 64] |= uint64_t{1} << block % 64;
+  if (!entry.is_hole()) segments_.AddBlocks(entry.location(), 1);
+  ++entries_;
+}
+
+void Index::PutData(Chunk& chunk, LayerId layer, BlockRange range, Version version,
+                    uint64_t location, std::span<const uint32_t> crcs) {
+  chunk.highest = std::max(chunk.highest, version);
+  Page* page = nullptr;
+  for (uint32_t i = 0; i < range.count; ++i) {
+    const uint32_t block = range.first + i;
+    if (page == nullptr || block % kRunBlocks == 0) {
+      page = &EnsurePage(chunk, block / kRunBlocks, layer);
+    }
+    PutOne(*page, block % kRunBlocks,
+           IndexEntry::Make(version, location + uint64_t{i} * kUnitsPerBlock, crcs[i]));
+  }
+}
+
+bool Index::PutUniformHole(Page& page, Version version) {
+  const uint32_t count = page.count();
+  for (uint32_t i = 0; i < (page.uniform_hole ? 1 : count); ++i) {
+    const IndexEntry& e = page.uniform_hole ? page.only : page.entries[i];
+    if (e.version() > version) return false;
+  }
+  for (uint32_t i = 0; i < count && !page.uniform_hole; ++i) {
+    if (!page.entries[i].is_hole()) segments_.DropBlocks(page.entries[i].location(), 1);
+  }
+  arrays_.Free(page.entries, page.capacity);
+  page.entries = nullptr;
+  page.capacity = 0;
+  page.uniform_hole = true;
+  page.only = IndexEntry::Make(version, IndexEntry::kHole, 0);
+  page.bitmap.fill(~uint64_t{0});
+  entries_ += kRunBlocks - count;
+  return true;
+}
+
+void Index::PutHole(Chunk& chunk, LayerId layer, BlockRange range, Version version) {
+  chunk.highest = std::max(chunk.highest, version);
+  const IndexEntry hole = IndexEntry::Make(version, IndexEntry::kHole, 0);
+  for (uint32_t block = range.first; block < range.end();) {
+    const uint32_t run = block / kRunBlocks;
+    const uint32_t end = std::min(range.end(), (run + 1) * kRunBlocks);
+    Page& page = EnsurePage(chunk, run, layer);
+    if (end - block < kRunBlocks || !PutUniformHole(page, version)) {
+      for (uint32_t b = block; b < end; ++b) PutOne(page, b % kRunBlocks, hole);
+    }
+    block = end;
+  }
+}
+
+bool Index::Move(const ChunkKey& key, LayerId layer, uint32_t block, Version version,
+                 uint64_t location) {
+  const auto it = chunks_.find(key);
+  if (it == chunks_.end()) return false;
+  Chunk& chunk = *it->second;
+  const auto page = LowerBound(chunk.pages, block / kRunBlocks, layer);
+  if (page == chunk.pages.end() || page->run != block / kRunBlocks || page->layer != layer ||
+      page->uniform_hole || !page->Has(block % kRunBlocks)) {
+    return false;
+  }
+  IndexEntry& entry = page->entries[page->Rank(block % kRunBlocks)];
+  if (entry.is_hole() || entry.version() != version) return false;
+  segments_.AddBlocks(location, 1);
+  segments_.DropBlocks(entry.location(), 1);
+  entry = IndexEntry::Make(version, location, entry.crc());
+  return true;
+}
+
+void Index::LoadPage(const PageRecord& record, std::span<const IndexEntry> entries) {
+  const ChunkKey key{LineageId(record.lineage), ChunkIndex(record.chunk)};
+  Chunk& chunk = Ensure(key, ChainId::FromRaw(record.chain));
+  if ((record.flags & PageRecord::kUniformHole) != 0) {
+    PutHole(chunk, LayerId(record.layer), {record.run * kRunBlocks, kRunBlocks},
+            entries[0].version());
+    return;
+  }
+  Page& page = EnsurePage(chunk, record.run, LayerId(record.layer));
+  Reserve(page, record.entry_count);
+  size_t next = 0;
+  for (uint32_t block = 0; block < kRunBlocks; ++block) {
+    if ((record.bitmap[block / 64] >> block % 64 & 1) == 0) continue;
+    const IndexEntry& entry = entries[next++];
+    chunk.highest = std::max(chunk.highest, entry.version());
+    PutOne(page, block, entry);
+  }
+}
+
+void Index::ReleaseAll(Chunk& chunk) {
+  for (Page& page : chunk.pages) {
+    const uint32_t count = page.count();
+    for (uint32_t i = 0; i < count && !page.uniform_hole; ++i) {
+      if (!page.entries[i].is_hole()) segments_.DropBlocks(page.entries[i].location(), 1);
+    }
+    entries_ -= count;
+    arrays_.Free(page.entries, page.capacity);
+  }
+  chunk.pages.clear();
+  chunk.highest = Version();
+}
+
+void Index::EraseContent(Chunks::iterator* it) {
+  ReleaseAll(*(*it)->second);
+  if ((*it)->second->pending == 0) {
+    *it = chunks_.erase(*it);
+  } else {
+    ++*it;
+  }
+}
+
+void Index::DropLineage(LineageId lineage) {
+  auto it = chunks_.lower_bound({lineage, ChunkIndex(0)});
+  while (it != chunks_.end() && it->first.lineage == lineage) EraseContent(&it);
+}
+
+void Index::DropChain(ChainId chain) {
+  for (auto it = chunks_.begin(); it != chunks_.end();) {
+    if (it->second->chain == chain) {
+      EraseContent(&it);
+    } else {
+      ++it;
+    }
+  }
+}
+
+void Index::Shrink(const ChunkKey& key) {
+  const auto it = chunks_.find(key);
+  if (it != chunks_.end() && it->second->pending == 0 && it->second->pages.empty()) {
+    chunks_.erase(it);
+  }
+}
+
+}  // namespace storpool::chunkstore

@@ -1,0 +1,101 @@
+// The index of one disk, in memory: chunk, run of 256 blocks, layer -> sorted 16-byte entries
+// (design 4.4). Holds committed entries only.
+//
+// Always holds: an entry gives way only to one of the same or a higher version; every data entry
+// has exactly one reference in the segment table.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "lib/base/chain_record.h"
+#include "lib/chunkstore/format.h"
+#include "lib/chunkstore/segment_table.h"
+
+namespace storpool::chunkstore {
+
+// Arrays of 4, 16, 64 or 256 entries, used again and never given back.
+class EntryArrays {
+ public:
+  IndexEntry* Allocate(uint32_t capacity);
+  void Free(IndexEntry* entries, uint32_t capacity);
+
+ private:
+  static constexpr uint32_t kSlabEntries = 4096;
+  std::array<std::vector<IndexEntry*>, 4> free_;
+  std::vector<std::unique_ptr<IndexEntry[]>> slabs_;
+  uint32_t used_ = kSlabEntries;
+};
+
+class Index {
+ public:
+  struct Page {
+    uint16_t run = 0;
+    bool uniform_hole = false;  // all blocks of the run are holes of one version, in `only`
+    uint16_t capacity = 0;
+    LayerId layer;
+    std::array<uint64_t, kRunBlocks / 64> bitmap = {};
+    IndexEntry* entries = nullptr;
+    IndexEntry only;
+
+    uint32_t count() const;
+    // The entry of a block of the run, or nullptr.
+    const IndexEntry* Find(uint32_t block_in_run) const;
+    uint32_t Rank(uint32_t block_in_run) const;
+    bool Has(uint32_t block_in_run) const {
+      return bitmap[block_in_run / 64] >> block_in_run % 64 & 1;
+    }
+  };
+  struct Chunk {
+    ChainId chain;
+    Version highest;          // of its entries, ever
+    uint32_t pending = 0;     // entries of pending sets that name it
+    std::vector<Page> pages;  // sorted by (run, layer)
+
+    const Page* FindPage(uint32_t run, LayerId layer) const;
+  };
+  using Chunks = absl::btree_map<ChunkKey, std::unique_ptr<Chunk>>;
+
+  explicit Index(SegmentTable& segments) : segments_(segments) {}
+  Index(const Index&) = delete;
+  Index& operator=(const Index&) = delete;
+
+  const Chunks& chunks() const { return chunks_; }
+  const Chunk* Find(const ChunkKey& key) const;
+  Chunk& Ensure(const ChunkKey& key, ChainId chain);
+  uint64_t entries() const { return entries_; }
+
+  // `crcs` are seeded, one for each block from range.first on.
+  void PutData(Chunk& chunk, LayerId layer, BlockRange range, Version version, uint64_t location,
+               std::span<const uint32_t> crcs);
+  void PutHole(Chunk& chunk, LayerId layer, BlockRange range, Version version);
+  // Where the entry has exactly this version it moves to `location` (design 4.9). True if it did.
+  bool Move(const ChunkKey& key, LayerId layer, uint32_t block, Version version, uint64_t location);
+  // A page from a checkpoint; the page must be new and its locations inside segments.
+  void LoadPage(const PageRecord& record, std::span<const IndexEntry> entries);
+
+  void DropLineage(LineageId lineage);
+  void DropChain(ChainId chain);
+  // Forgets a chunk that has neither entries nor pending ones.
+  void Shrink(const ChunkKey& key);
+
+ private:
+  Page& EnsurePage(Chunk& chunk, uint32_t run, LayerId layer);
+  void Reserve(Page& page, uint32_t capacity);
+  void Materialize(Page& page);
+  void PutOne(Page& page, uint32_t block_in_run, IndexEntry entry);
+  bool PutUniformHole(Page& page, Version version);
+  void ReleaseAll(Chunk& chunk);
+  void EraseContent(Chunks::iterator* it);
+
+  SegmentTable& segments_;
+  EntryArrays arrays_;
+  Chunks chunks_;
+  uint64_t entries_ = 0;
+};
+
+}  // namespace storpool::chunkstore

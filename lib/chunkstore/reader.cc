@@ -1,0 +1,177 @@
+#include "lib/chunkstore/reader.h"
+
+#include <cstring>
+#include <utility>
+
+#include "lib/base/check.h"
+#include "lib/base/crc32c.h"
+
+namespace storpool::chunkstore {
+namespace {
+
+template <class T>
+T* TakeSpare(std::vector<std::unique_ptr<T>>* all, std::vector<T*>* spare) {
+  if (spare->empty()) {
+    all->push_back(std::make_unique<T>());
+    spare->push_back(all->back().get());
+  }
+  T* object = spare->back();
+  spare->pop_back();
+  return object;
+}
+
+}  // namespace
+
+bool Reader::FindPending(const ReadOp& op, const Index::Chunk& chunk, LayerId layer, uint32_t block,
+                         Found* found) const {
+  const ChainState* chain = state_.FindChain(chunk.chain);
+  if (chain == nullptr) return false;
+  for (auto it = chain->pending.end(); it != chain->pending.begin();) {
+    --it;
+    const Entry& e = it->entry;
+    if (e.kind == EntryKind::kEmpty || e.place.layer != layer ||
+        e.place.lineage != op.chunk.lineage || e.place.chunk != op.chunk.chunk ||
+        !e.place.blocks.Contains(block)) {
+      continue;
+    }
+    found->result.version = e.version;
+    if (e.kind == EntryKind::kHole) {
+      found->result.state = BlockResult::State::kHole;
+      return true;
+    }
+    const uint32_t i = block - e.place.blocks.first;
+    found->result.state = BlockResult::State::kData;
+    found->result.checksum = e.checksums[i];
+    // Blocks of an unsealed batch are counted in blocks, those on the device in units.
+    found->location = it->location + (IsMemory(it->location) ? i : uint64_t{i} * kUnitsPerBlock);
+    return true;
+  }
+  return false;
+}
+
+Reader::Found Reader::Locate(const ReadOp& op, const Index::Chunk* chunk, uint32_t block) const {
+  Found found;
+  for (const LayerView& view : op.line) {
+    const IndexEntry* entry = nullptr;
+    if (chunk != nullptr) {
+      const Index::Page* page = chunk->FindPage(block / kRunBlocks, view.layer);
+      if (page != nullptr) entry = page->Find(block % kRunBlocks);
+      if (op.include_pending && chunk->pending > 0 &&
+          FindPending(op, *chunk, view.layer, block, &found)) {
+        if (entry == nullptr || found.result.version > entry->version()) return found;
+        found = Found();
+      }
+    }
+    if (entry != nullptr) {
+      found.result.version = entry->version();
+      if (entry->is_hole()) {
+        found.result.state = BlockResult::State::kHole;
+        return found;
+      }
+      found.result.state = BlockResult::State::kData;
+      found.result.checksum =
+          entry->crc() ^ ChecksumSeed(op.chunk.lineage, op.chunk.chunk, block, entry->version());
+      found.location = entry->location();
+      return found;
+    }
+    if (block >= view.cut_blocks) {  // 4.7: beyond the cut the search goes no deeper
+      found.result.state = BlockResult::State::kHole;
+      return found;
+    }
+  }
+  return found;
+}
+
+void Reader::Read(ReadOp* op) {
+  SP_CHECK(op->results.size() >= op->blocks.count && op->blocks.end() <= kBlocksPerChunk);
+  Job* job = TakeSpare(&jobs_, &spare_jobs_);
+  *job = Job{op, 0, failure_};
+  ++under_way_;
+  Run* run = nullptr;
+  const Index::Chunk* chunk = state_.index().Find(op->chunk);
+  for (uint32_t i = 0; i < op->blocks.count && failure_.ok(); ++i) {
+    const Found found = Locate(*op, chunk, op->blocks.first + i);
+    op->results[i] = found.result;
+    if (found.result.state != BlockResult::State::kData) {
+      run = nullptr;
+      continue;
+    }
+    const uint8_t* memory = IsMemory(found.location) ? log_.FindUnsealed(found.location)
+                                                     : log_.FindUnderWay(found.location);
+    if (memory != nullptr) {
+      std::memcpy(op->target + size_t{i} * kBlockBytes, memory, kBlockBytes);
+      run = nullptr;
+      continue;
+    }
+    SP_CHECK(!IsMemory(found.location));
+    AddToRun(job, &run, i, found.location);
+  }
+  if (job->runs == 0) {
+    ready_.push_back(job);
+    host_.OnReadsReady();
+  }
+}
+
+void Reader::AddToRun(Job* job, Run** run, uint32_t i, uint64_t location) {
+  Run* r = *run;
+  if (r != nullptr && location == r->location + uint64_t{r->count} * kUnitsPerBlock &&
+      segments_.SegmentOf(location) == segments_.SegmentOf(r->location)) {
+    ++r->count;
+    r->slice.size_bytes += kBlockBytes;
+    return;
+  }
+  r = TakeSpare(&runs_, &spare_runs_);
+  r->reader = this;
+  r->job = job;
+  r->first = i;
+  r->count = 1;
+  r->location = location;
+  r->op = env::DeviceIo::Op::kRead;
+  r->offset_bytes = location * kLocationUnitBytes;
+  r->slice = {job->op->target + size_t{i} * kBlockBytes, kBlockBytes};
+  r->slices = {&r->slice, 1};
+  segments_.AddReader(location);
+  ++job->runs;
+  *run = r;
+  device_.Queue(r);
+}
+
+void Reader::Verify(const Run& run) {
+  const ReadOp& op = *run.job->op;
+  for (uint32_t i = run.first; i < run.first + run.count; ++i) {
+    const uint8_t* block = op.target + size_t{i} * kBlockBytes;
+    if (Crc32c(block, kBlockBytes) != op.results[i].checksum) {
+      op.results[i].state = BlockResult::State::kDamaged;
+    }
+  }
+}
+
+void Reader::OnRunDone(Run* run, const absl::Status& status) {
+  Job* job = run->job;
+  segments_.DropReader(run->location);
+  if (status.ok()) {
+    Verify(*run);
+  } else if (job->status.ok()) {
+    job->status = status;
+  }
+  spare_runs_.push_back(run);
+  const bool last = --job->runs == 0;
+  if (!status.ok()) host_.OnDeviceFailed(status);
+  if (last) End(job);
+}
+
+void Reader::End(Job* job) {
+  ReadOp* op = job->op;
+  const absl::Status status = std::exchange(job->status, absl::OkStatus());
+  spare_jobs_.push_back(job);
+  --under_way_;
+  op->OnDone(status);
+}
+
+void Reader::Complete() {
+  completing_.swap(ready_);
+  for (Job* job : completing_) End(job);
+  completing_.clear();
+}
+
+}  // namespace storpool::chunkstore

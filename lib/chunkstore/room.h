@@ -1,0 +1,40 @@
+// How much of a disk clients may fill, and what is kept back so that the store can always clean,
+// checkpoint, trim and open (design 4.11, cleaning.md section 6).
+//
+// Always holds: what backs a reservation is never needed by the store itself.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "lib/chunkstore/format.h"
+
+namespace storpool::chunkstore {
+
+struct Room {
+  uint32_t segments = 0;
+  uint32_t segment_bytes = 0;
+  uint32_t index_segments = 0;  // one whole index
+
+  // `index_entries`: how many there are now; holes may make them more than blocks fit.
+  static Room Of(uint32_t segments, uint32_t segment_bytes, uint64_t index_entries) {
+    const uint64_t blocks = uint64_t{segments} * (segment_bytes / kBlockBytes);
+    const uint64_t entries = std::max(blocks, index_entries);
+    const uint64_t index_bytes = entries * (sizeof(IndexEntry) + 2) + (256u << 10);
+    const auto index = static_cast<uint32_t>(
+        std::min<uint64_t>(RoundUp(index_bytes, segment_bytes) / segment_bytes, segments / 4));
+    return {segments, segment_bytes, index};
+  }
+  // Data of clients never takes the last ones: an index, both survivor streams, two for the log.
+  uint32_t kept_segments() const { return index_segments + 4; }
+  // Cleaning begins below this.
+  uint32_t low_segments() const { return kept_segments() + 3 + segments / 50; }
+  uint64_t usable_bytes() const {
+    // Kept ones, the present index, three open segments, two for progress.
+    const uint32_t fixed = kept_segments() + index_segments + 5;
+    if (segments <= fixed) return 0;
+    return uint64_t{segments - fixed} * segment_bytes / 100 * 94 / kBlockBytes * kBlockBytes;
+  }
+};
+
+}  // namespace storpool::chunkstore

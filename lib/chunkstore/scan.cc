@@ -1,0 +1,180 @@
+// Scans for a resync, and pending entries with their payload (design 5.6).
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "lib/base/check.h"
+#include "lib/base/crc32c.h"
+#include "lib/chunkstore/chunk_store_impl.h"
+
+namespace storpool::chunkstore {
+namespace {
+
+constexpr uint32_t kScanEntriesMax = 1024;
+
+// A cursor names the next block: run, layer, block of the run, plus one; 0 begins.
+uint64_t CursorOf(uint32_t run, LayerId layer, uint32_t block) {
+  return (uint64_t{run} << 40 | uint64_t{layer.value()} << 8 | block) + 1;
+}
+
+bool Continues(const Entry& entry, LayerId layer, uint32_t block, const IndexEntry& e) {
+  return entry.place.layer == layer && entry.place.blocks.end() == block &&
+         entry.version == e.version() && (entry.kind == EntryKind::kHole) == e.is_hole() &&
+         (e.is_hole() || entry.place.blocks.count < kRequestBlocksMax);
+}
+
+}  // namespace
+
+void ChunkStoreImpl::Scan(ScanOp* op) {
+  StartTask(RunScan(op));
+  ScheduleBatch();
+}
+
+// The entries of one step, with where their payload lies. Entries are cut where version, kind or
+// neighbourhood changes.
+std::vector<ChunkStoreImpl::Fetch> ChunkStoreImpl::CollectScan(ScanOp* op) {
+  std::vector<Fetch> fetches;
+  op->entries.clear();
+  op->at_end = true;
+  const Index::Chunk* chunk = state_.index().Find(op->chunk);
+  uint32_t blocks = 0;
+  for (size_t p = 0; chunk != nullptr && p < chunk->pages.size(); ++p) {
+    const Index::Page& page = chunk->pages[p];
+    for (uint32_t b = 0; b < kRunBlocks; ++b) {
+      const uint64_t cursor = CursorOf(page.run, page.layer, b);
+      const IndexEntry* e = page.Find(b);
+      if (cursor < op->cursor || e == nullptr || e->version() <= op->above) continue;
+      const uint32_t block = page.run * kRunBlocks + b;
+      const bool joins =
+          !op->entries.empty() && Continues(op->entries.back(), page.layer, block, *e);
+      if ((!e->is_hole() && blocks >= kRequestBlocksMax) ||
+          (!joins && op->entries.size() >= kScanEntriesMax)) {
+        op->at_end = false;
+        op->cursor = cursor;
+        return fetches;
+      }
+      if (!joins) {
+        Entry& entry = op->entries.emplace_back();
+        entry.place = {op->chunk.lineage, op->chunk.chunk, page.layer, {block, 0}};
+        entry.version = e->version();
+        entry.kind = e->is_hole() ? EntryKind::kHole : EntryKind::kData;
+        entry.arrival = Arrival::kCommitted;
+      }
+      BlockRange& range = op->entries.back().place.blocks;
+      if (!e->is_hole()) {
+        ++blocks;
+        const size_t n = op->entries.size() - 1;
+        Fetch* last = fetches.empty() || fetches.back().entry != n ? nullptr : &fetches.back();
+        if (last != nullptr &&
+            last->location + uint64_t{last->count} * kUnitsPerBlock == e->location() &&
+            segments_.SegmentOf(last->location) == segments_.SegmentOf(e->location())) {
+          ++last->count;
+        } else {
+          fetches.push_back({n, e->location(), range.count, 1});
+        }
+      }
+      ++range.count;
+    }
+  }
+  return fetches;
+}
+
+// Payload of batches under way is copied at once; the rest is pinned, then read and verified.
+Task ChunkStoreImpl::FetchPayload(std::vector<Entry>* entries, std::vector<Fetch> fetches) {
+  for (Entry& entry : *entries) {
+    if (entry.kind != EntryKind::kData) continue;
+    entry.payload = pool_.Allocate(size_t{entry.place.blocks.count} * kBlockBytes);
+  }
+  std::vector<Fetch> reads;
+  for (const Fetch& f : fetches) {
+    const uint8_t* memory =
+        IsMemory(f.location) ? log().FindUnsealed(f.location) : log().FindUnderWay(f.location);
+    if (memory == nullptr) {
+      segments_.AddReader(f.location);
+      reads.push_back(f);
+      continue;
+    }
+    for (uint32_t i = 0; i < f.count; ++i) {  // parts of a batch need not lie side by side
+      const uint64_t at = f.location + (IsMemory(f.location) ? i : uint64_t{i} * kUnitsPerBlock);
+      memory = IsMemory(at) ? log().FindUnsealed(at) : log().FindUnderWay(at);
+      SP_CHECK(memory != nullptr);
+      std::memcpy((*entries)[f.entry].payload.data() + size_t{f.first + i} * kBlockBytes, memory,
+                  kBlockBytes);
+    }
+  }
+  absl::Status status = failure_;
+  for (const Fetch& f : reads) {
+    Entry& entry = (*entries)[f.entry];
+    const std::span<uint8_t> to =
+        entry.payload.span().subspan(size_t{f.first} * kBlockBytes, size_t{f.count} * kBlockBytes);
+    if (status.ok()) {
+      status = co_await ReadDevice(device_, f.location * kLocationUnitBytes, to);
+      if (!status.ok()) OnDeviceFailed(status);
+    }
+    segments_.DropReader(f.location);
+    for (uint32_t i = 0; i < f.count && status.ok(); ++i) {
+      if (Crc32c(to.data() + size_t{i} * kBlockBytes, kBlockBytes) ==
+          entry.checksums[f.first + i]) {
+        continue;
+      }
+      status = absl::DataLossError(
+          "block " + std::to_string(entry.place.blocks.first + f.first + i) + " of chunk " +
+          std::to_string(entry.place.chunk.value()) + " of lineage " +
+          std::to_string(entry.place.lineage.value()) + " is damaged on disk " +
+          std::to_string(identity_.disk.value()) + ": heal it from another mirror");
+    }
+  }
+  co_return status;
+}
+
+Task ChunkStoreImpl::RunScan(ScanOp* op) {
+  co_await Progress{*this};
+  std::vector<Fetch> fetches = CollectScan(op);
+  const Index::Chunk* chunk = state_.index().Find(op->chunk);
+  for (Entry& entry : op->entries) {
+    if (entry.kind != EntryKind::kData) continue;
+    entry.checksums = Checksums(entry.place.blocks.count, pool_);
+    for (uint32_t i = 0; i < entry.place.blocks.count; ++i) {
+      const uint32_t block = entry.place.blocks.first + i;
+      const IndexEntry* e =
+          chunk->FindPage(block / kRunBlocks, entry.place.layer)->Find(block % kRunBlocks);
+      entry.checksums.span()[i] =
+          e->crc() ^ ChecksumSeed(op->chunk.lineage, op->chunk.chunk, block, entry.version);
+    }
+  }
+  const absl::Status status = co_await FetchPayload(&op->entries, std::move(fetches));
+  op->OnDone(status);
+  co_return status;
+}
+
+void ChunkStoreImpl::PendingAbove(
+    ChainId chain, Version above,
+    absl::AnyInvocable<void(absl::StatusOr<std::vector<Entry>>)> done) {
+  StartTask(RunPending(chain, above, std::move(done)));
+  ScheduleBatch();
+}
+
+Task ChunkStoreImpl::RunPending(ChainId chain, Version above,
+                                absl::AnyInvocable<void(absl::StatusOr<std::vector<Entry>>)> done) {
+  co_await Progress{*this};
+  std::vector<Entry> entries;
+  std::vector<Fetch> fetches;
+  if (const ChainState* state = state_.FindChain(chain)) {
+    for (const PendingEntry& p : state->pending) {
+      if (p.entry.version <= above) continue;
+      if (p.entry.kind == EntryKind::kData) {
+        fetches.push_back({entries.size(), p.location, 0, p.entry.place.blocks.count});
+      }
+      entries.push_back(p.entry);
+    }
+  }
+  const absl::Status status = co_await FetchPayload(&entries, std::move(fetches));
+  if (status.ok()) {
+    done(std::move(entries));
+  } else {
+    done(status);
+  }
+  co_return status;
+}
+
+}  // namespace storpool::chunkstore
