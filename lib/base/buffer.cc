@@ -14,6 +14,7 @@ struct Buffer::Block {
   Block* next_free;
   uint32_t references;
   int size_class;  // -1: larger than every class
+  size_t capacity;
 };
 
 Buffer::Buffer(Block* block, uint8_t* data, size_t size_bytes)
@@ -79,6 +80,7 @@ Buffer BufferPool::Allocate(size_t size_bytes) {
   if (block != nullptr) {
     free_[c] = block->next_free;
     block->references = 1;
+    bytes_in_use_ += block->capacity;
     return Buffer(block, block->memory, size_bytes);
   }
   ++blocks_allocated_;
@@ -86,7 +88,8 @@ Buffer BufferPool::Allocate(size_t size_bytes) {
   const size_t capacity = c >= 0 ? size_t{kBlockBytes} << c : rounded;
   auto* memory = static_cast<uint8_t*>(std::aligned_alloc(kBlockBytes, capacity));
   SP_CHECK(memory != nullptr);
-  return Buffer(new Buffer::Block{this, memory, nullptr, 1, c}, memory, size_bytes);
+  bytes_in_use_ += capacity;
+  return Buffer(new Buffer::Block{this, memory, nullptr, 1, c, capacity}, memory, size_bytes);
 }
 
 Buffer BufferPool::AllocateZeroed(size_t size_bytes) {
@@ -103,6 +106,7 @@ Buffer BufferPool::Copy(std::span<const uint8_t> bytes) {
 
 void BufferPool::Return(Buffer::Block* block) {
   --blocks_in_use_;
+  bytes_in_use_ -= block->capacity;
   if (block->size_class < 0) {
     std::free(block->memory);
     delete block;

@@ -61,8 +61,9 @@ class BufferPool {
 
   // Blocks taken from the system so far: constant in steady state.
   uint64_t blocks_allocated() const { return blocks_allocated_; }
-  // Blocks that some Buffer refers to now.
+  // Blocks that some Buffer refers to now, and their memory.
   uint64_t blocks_in_use() const { return blocks_in_use_; }
+  uint64_t bytes_in_use() const { return bytes_in_use_; }
 
  private:
   friend class Buffer;
@@ -73,6 +74,7 @@ class BufferPool {
   Buffer::Block* free_[kClasses] = {};
   uint64_t blocks_allocated_ = 0;
   uint64_t blocks_in_use_ = 0;
+  uint64_t bytes_in_use_ = 0;
 };
 
 }  // namespace storpool

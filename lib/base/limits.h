@@ -8,9 +8,9 @@
 namespace storpool {
 
 // Sizes of the data model. All of them are part of the disk format (docs/disk-format.md).
-inline constexpr uint32_t kSectorBytes = 512;        // what front ends address
-inline constexpr uint32_t kBlockBytes = 4096;        // the unit of versions and checksums
-inline constexpr uint32_t kChunkBytes = 32u << 20;   // the unit of placement
+inline constexpr uint32_t kSectorBytes = 512;       // what front ends address
+inline constexpr uint32_t kBlockBytes = 4096;       // the unit of versions and checksums
+inline constexpr uint32_t kChunkBytes = 32u << 20;  // the unit of placement
 inline constexpr uint32_t kSectorsPerBlock = kBlockBytes / kSectorBytes;
 inline constexpr uint32_t kBlocksPerChunk = kChunkBytes / kBlockBytes;
 inline constexpr uint32_t kSegmentBytes = 32u << 20;  // the unit of cleaning (design 4.1)
@@ -40,6 +40,21 @@ inline constexpr uint32_t kChainsPerTableMax = 32768;
 // Exactly once (design 5.8): numbers that one session may have open on one chain.
 inline constexpr uint32_t kWindowNumbers = 256;
 
+// Room granted to a head, per chain and member (design 4.11).
+inline constexpr uint64_t kCreditFirstBytes = 1u << 20;     // rides on Leveled: one request fits
+inline constexpr uint64_t kCreditPieceBytesMin = 1u << 20;  // asked for at a time
+inline constexpr uint64_t kCreditPieceBytesMax = 4u << 20;
+inline constexpr uint64_t kCreditLowBytes = 2u << 20;  // the head asks before it runs dry
+
+// Resync (design 5.6).
+inline constexpr uint64_t kSyncScanBytesInFlight = 8u << 20;  // sent, not yet durable at the target
+inline constexpr uint32_t kSyncStreamEntriesMax = 1u << 16;   // a target further behind is dropped
+// Items in one frame of pieces; a frame's body is bounded.
+inline constexpr size_t kSessionsPerFrame = 100;
+inline constexpr size_t kRaisesPerFrame = 100;
+inline constexpr size_t kChunkBasesPerFrame = 300;
+inline constexpr size_t kNamedChainsPerFrame = 512;
+
 // Layers of one lineage; foreign parents in a row (design 9.4).
 inline constexpr uint32_t kLayersMax = 1024;
 inline constexpr uint32_t kForeignParentsMax = 32;
@@ -48,18 +63,36 @@ inline constexpr uint32_t kForeignParentsMax = 32;
 inline constexpr size_t kNameBytesMax = 199;
 inline constexpr uint32_t kAttachmentsPerClientMax = 1024;
 
+// NBD.
+inline constexpr uint32_t kNbdRequestBytesMax = 32u << 20;  // read or write; the customary maximum
+inline constexpr uint32_t kNbdRequestsPerConnectionMax = 256;
+inline constexpr uint32_t kNbdConnectionBytesMax = 64u << 20;  // under way and unsent replies
+inline constexpr uint32_t kNbdConnectionsMax = 1024;
+inline constexpr uint32_t kNbdOptionBytesMax = 16u << 10;  // names and queries have at most 4 KiB
+inline constexpr uint32_t kNbdOptionsMax = 64;             // negotiation ends somewhere
+inline constexpr uint32_t kNbdExtentsMax = 256;            // in one answer to block status
+inline constexpr uint32_t kNbdHolePieceBytes = 64u << 10;  // zeroes sought in reads piece by piece
+inline constexpr int64_t kNbdDrainMs = 5000;  // for a client to take its last replies
+
 // Times, all in milliseconds.
-inline constexpr int64_t kLeaseMs = 800;           // promises between mirrors (design 5.4)
-inline constexpr int64_t kLeaseMarginMs = 40;      // for drift between two clocks, 5 %
-inline constexpr int64_t kCommitSilenceMs = 5;     // W travels alone after this (design 5.2.4)
+inline constexpr int64_t kLeaseMs = 800;        // promises between mirrors (design 5.4)
+inline constexpr int64_t kLeaseMsMax = 10000;   // the longest that anybody may promise
+inline constexpr int64_t kLeaseMarginMs = 40;   // for drift between two clocks, 5 %
+inline constexpr int64_t kCommitSilenceMs = 5;  // W travels alone after this (design 5.2.4)
+inline constexpr int64_t kMemberRetryMs = 250;  // an unanswered question between members
 inline constexpr int64_t kHeartbeatMs = 300;
-inline constexpr int64_t kEjectionMs = 3000;       // silence that names a node out (design 6.7)
-inline constexpr int64_t kRebuildDelayMs = 600000; // before a lost member is replaced (design 6.8)
+inline constexpr int64_t kEjectionMs = 3000;        // silence that names a node out (design 6.7)
+inline constexpr int64_t kRebuildDelayMs = 600000;  // before a lost member is replaced (design 6.8)
 
 static_assert(kBlocksPerChunk == 8192);
 static_assert(kRequestBlocksMax <= kBlocksPerChunk);
 static_assert(kWindowNumbers % 64 == 0);
+static_assert(kNbdRequestBytesMax <= kNbdConnectionBytesMax);
 static_assert(kHeartbeatMs * 4 < kEjectionMs, "one lost heartbeat ejects nobody");
 static_assert(kLeaseMs + kLeaseMarginMs < kEjectionMs);
+static_assert(kCreditFirstBytes >= kRequestBytesMax, "any request must fit a fresh chain's credit");
+static_assert(kSessionsPerFrame * 64 <= kFrameBodyBytesMax);
+static_assert(kChunkBasesPerFrame * 24 <= kFrameBodyBytesMax);
+static_assert(kNamedChainsPerFrame * 8 <= kFrameBodyBytesMax);
 
 }  // namespace storpool

@@ -4,7 +4,8 @@
 // Contract: offsets and sizes are multiples of kSectorBytes and inside the device; any size above
 // zero is allowed (implementations split). Completion comes exactly once, never from within the
 // call. Requests that overlap in time have no order among themselves. A completed write, trim or
-// write-zeroes is durable: flush has nothing left to do (design 9.2). Reactor thread only.
+// write-zeroes is durable: flush has nothing left to do (design 9.2). A device is destroyed while a
+// request is under way only together with its reactor: a crash, in simulation. Reactor thread only.
 #pragma once
 
 #include <cstdint>
@@ -47,6 +48,8 @@ class BlockIo {
   Extent* extents = nullptr;
   uint32_t extents_max = 0;
   uint32_t extents_count = 0;
+  // For whoever holds the request now, so that queueing it allocates nothing (IoQueue).
+  BlockIo* next = nullptr;
 };
 
 class BlockDevice {

@@ -22,6 +22,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
+#include "lib/base/block_lookup.h"
 #include "lib/base/chain_record.h"
 #include "lib/base/entry.h"
 #include "lib/base/random.h"
@@ -71,25 +72,6 @@ class StoreEvents {
   virtual void OnFailed(const absl::Status& status) = 0;
   // free_bytes grew after Reserve had denied.
   virtual void OnRoom() = 0;
-};
-
-// One layer of a line as a read sees it for one chunk: newest first, down to the oldest. Blocks of
-// the chunk at or beyond `cut_blocks` without an entry in that layer are holes (design 4.7).
-struct LayerView {
-  LayerId layer;
-  uint32_t cut_blocks = kBlocksPerChunk;
-};
-
-struct BlockResult {
-  enum class State : uint8_t {
-    kAbsent,  // no entry in any layer of the line: the foreign parent or zeroes decide
-    kHole,
-    kData,
-    kDamaged,  // the index has it, the device's bytes do not match: ask another mirror (4.12)
-  };
-  State state = State::kAbsent;
-  Version version;        // of the entry found; 0 for kAbsent
-  uint32_t checksum = 0;  // kData: CRC-32C without seed
 };
 
 // A read of blocks of one chunk. The caller owns it and keeps it and its memory until OnDone.

@@ -1,0 +1,102 @@
+#include "cli/admin_client.h"
+
+#include <chrono>
+
+#include "absl/strings/cord.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "lib/rpc/api_error.h"
+
+namespace storpool::cli {
+namespace {
+
+constexpr char kPayload[] = "storpool.ApiError";
+
+absl::Status FromApiError(const ApiError& error, grpc::StatusCode code) {
+  absl::Status status(static_cast<absl::StatusCode>(code), error.descr());
+  status.SetPayload(kPayload, absl::Cord(error.SerializeAsString()));
+  return status;
+}
+
+// gRPC's own failures, in words that name the way out.
+std::string Explain(const grpc::Status& status, const std::string& address, int64_t timeout) {
+  if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) {
+    return absl::StrCat("metadata at ", address, " has not answered within ", timeout,
+                        " s; what was asked may still happen");
+  }
+  if (status.error_code() != grpc::StatusCode::UNAVAILABLE) return status.error_message();
+  return absl::StrCat("metadata at ", address, " cannot be reached (", status.error_message(),
+                      "): start storpool_metadata, or name its address with --metadata=HOST:PORT");
+}
+
+const char* NameOf(absl::StatusCode code) {
+  switch (code) {
+    case absl::StatusCode::kNotFound:
+      return "objectDoesNotExist";
+    case absl::StatusCode::kAlreadyExists:
+      return "objectExists";
+    case absl::StatusCode::kInvalidArgument:
+      return "invalidParam";
+    case absl::StatusCode::kResourceExhausted:
+      return "insufficientResources";
+    case absl::StatusCode::kUnavailable:
+      return "busy";
+    default:
+      return "internalError";
+  }
+}
+
+}  // namespace
+
+ApiError ApiErrorOf(const absl::Status& status) {
+  ApiError error;
+  const absl::optional<absl::Cord> payload = status.GetPayload(kPayload);
+  if (payload.has_value() && error.ParseFromString(std::string(*payload))) return error;
+  error.Clear();
+  error.set_name(NameOf(status.code()));
+  error.set_descr(std::string(status.message()));
+  error.set_transient(status.code() == absl::StatusCode::kUnavailable);
+  return error;
+}
+
+absl::Status AdminClient::Try(
+    int64_t timeout_seconds,
+    const std::function<grpc::Status(Admin::StubInterface&, grpc::ClientContext&)>& call) {
+  grpc::Status status;
+  std::string asked;
+  for (const std::string& address : addresses_) {
+    const std::unique_ptr<Admin::Stub> stub = Admin::NewStub(connect_(address));
+    grpc::ClientContext context;
+    if (timeout_seconds != kForEver) {
+      context.set_deadline(std::chrono::system_clock::now() +
+                           std::chrono::seconds(timeout_seconds));
+    }
+    status = call(*stub, context);
+    if (status.ok()) return absl::OkStatus();
+    asked = address;
+    const bool from_metadata = !status.error_details().empty();
+    if (from_metadata || status.error_code() != grpc::StatusCode::UNAVAILABLE) break;
+    asked = absl::StrJoin(addresses_, ", ");
+  }
+  ApiError error = rpc::ErrorOf(status);
+  if (status.error_details().empty()) {
+    error.set_descr(Explain(status, asked, timeout_seconds));
+  }
+  return FromApiError(error, status.error_code());
+}
+
+absl::Status AdminClient::Backup(
+    const std::function<absl::Status(const std::string& piece)>& on_piece) {
+  absl::Status taken;
+  const absl::Status status =
+      Try(kForEver, [&](Admin::StubInterface& stub, grpc::ClientContext& context) {
+        const auto reader = stub.MetadataBackup(&context, MetadataBackupRequest());
+        MetadataBackupPiece piece;
+        while (taken.ok() && reader->Read(&piece)) taken = on_piece(piece.data());
+        if (!taken.ok()) context.TryCancel();
+        return reader->Finish();
+      });
+  return taken.ok() ? status : taken;
+}
+
+}  // namespace storpool::cli

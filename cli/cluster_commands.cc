@@ -1,0 +1,77 @@
+// status, service list.
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "cli/commands.h"
+#include "cli/shapes.h"
+#include "cli/table.h"
+
+namespace storpool::cli {
+namespace {
+
+absl::StatusOr<Output> Status(Session& session, const Arguments&) {
+  const absl::StatusOr<StatusAnswer> answer =
+      session.admin.Call(&Admin::StubInterface::Status, StatusRequest());
+  if (!answer.ok()) return answer.status();
+  std::string text = answer->summary() + "\n";
+  // The summary names the first reason.
+  for (int i = 1; i < answer->reasons_size(); ++i) {
+    absl::StrAppend(&text, "  ", answer->reasons(i), "\n");
+  }
+  return Output{JsonOf(*answer), answer->generation(), text};
+}
+
+// "3d 04:05:06", or "04:05:06".
+std::string UptimeText(int64_t seconds) {
+  if (seconds < 0) seconds = 0;  // two clocks that differ
+  const int64_t days = seconds / 86400;
+  const std::string time = absl::StrFormat("%02d:%02d:%02d", seconds / 3600 % 24,
+                                           seconds / 60 % 60, seconds % 60);
+  return days == 0 ? time : absl::StrCat(days, "d ", time);
+}
+
+absl::StatusOr<Output> ServiceList(Session& session, const Arguments&) {
+  const absl::StatusOr<uint64_t> generation = GenerationForJson(session);
+  if (!generation.ok()) return generation.status();
+  const absl::StatusOr<ServiceListAnswer> answer =
+      session.admin.Call(&Admin::StubInterface::ServiceList, ServiceListRequest());
+  if (!answer.ok()) return answer.status();
+  Table table({{"kind"},
+               {"id", Table::Align::kRight},
+               {"status"},
+               {"address"},
+               {"ver"},
+               {"uptime", Table::Align::kRight},
+               {"disks", Table::Align::kLeft, true}});
+  Json data = Json::array();
+  for (const Service& service : answer->services()) {
+    data.push_back(JsonOf(service));
+    const std::string status = !service.up() ? "down" : service.active() ? "active" : "running";
+    table.AddRow({service.kind(), absl::StrCat(service.id()), status, service.address(),
+                  service.version(),
+                  service.up() ? UptimeText(session.world.now_seconds() -
+                                            service.up_since_seconds())
+                               : "-",
+                  absl::StrJoin(service.disks(), " ")});
+  }
+  return Output{data, *generation, table.Text()};
+}
+
+}  // namespace
+
+std::vector<Command> ClusterCommands() {
+  return {
+      {.pattern = "status",
+       .summary = "Show in one line how the cluster is, and why it is not healthy",
+       .details = "Further reasons stand below it. The exit code is 0 as long as metadata answers.",
+       .run = Status},
+      {.pattern = "service list",
+       .summary = "List the daemons: metadata, servers (nodes), clients",
+       .details = "\"active\" is the metadata daemon that leads.",
+       .run = ServiceList},
+  };
+}
+
+}  // namespace storpool::cli

@@ -1,0 +1,50 @@
+#include "cli/commands.h"
+
+#include <iterator>
+#include <utility>
+
+#include "absl/strings/cord.h"
+#include "cli/shapes.h"
+
+namespace storpool::cli {
+
+std::vector<Command> AllCommands() {
+  std::vector<Command> all;
+  for (auto commands : {ClusterCommands, MetadataCommands, DiskCommands, PlacementGroupCommands,
+                        TemplateCommands, VolumeCommands, AttachCommands}) {
+    std::vector<Command> some = commands();
+    all.insert(all.end(), std::make_move_iterator(some.begin()),
+               std::make_move_iterator(some.end()));
+  }
+  return all;
+}
+
+absl::StatusOr<uint64_t> GenerationForJson(Session& session) {
+  if (!session.json) return 0;
+  const absl::StatusOr<StatusAnswer> status =
+      session.admin.Call(&Admin::StubInterface::Status, StatusRequest());
+  if (!status.ok()) return status.status();
+  return status->generation();
+}
+
+Output ChangeOutput(const ChangeAnswer& answer) {
+  return {JsonOfChange(answer.generation(), answer.info()), answer.generation(),
+          answer.info().empty() ? "OK\n" : "OK\n" + answer.info() + "\n"};
+}
+
+absl::StatusOr<Output> ChangeOutput(const absl::StatusOr<ChangeAnswer>& answer) {
+  if (!answer.ok()) return answer.status();
+  return ChangeOutput(*answer);
+}
+
+Output LocalOutput(Json data, std::string text) {
+  return {std::move(data), 0, std::move(text)};
+}
+
+absl::Status UsageError(const std::string& text) {
+  absl::Status status = absl::InvalidArgumentError(text);
+  status.SetPayload("storpoolctl.usage", absl::Cord());
+  return status;
+}
+
+}  // namespace storpool::cli

@@ -1,0 +1,32 @@
+// Every command of storpoolctl, by the object that it is about.
+#pragma once
+
+#include <vector>
+
+#include "cli/command.h"
+#include "cli/session.h"
+
+namespace storpool::cli {
+
+std::vector<Command> ClusterCommands();
+std::vector<Command> MetadataCommands();
+std::vector<Command> DiskCommands();
+std::vector<Command> PlacementGroupCommands();
+std::vector<Command> TemplateCommands();
+std::vector<Command> VolumeCommands();
+std::vector<Command> AttachCommands();
+
+// All of them, in the order of the help.
+std::vector<Command> AllCommands();
+
+// What most commands share.
+
+// The cluster's generation for the envelope of a list; asked only for -j.
+absl::StatusOr<uint64_t> GenerationForJson(Session& session);
+// "OK", and info if there is any.
+Output ChangeOutput(const ChangeAnswer& answer);
+absl::StatusOr<Output> ChangeOutput(const absl::StatusOr<ChangeAnswer>& answer);
+// Of a command without a server: no generation.
+Output LocalOutput(Json data, std::string text);
+
+}  // namespace storpool::cli

@@ -1,0 +1,76 @@
+#include "lib/api/chain_health.h"
+
+namespace storpool::api {
+namespace {
+
+bool DiskIsUp(uint32_t disk, const metadata::State& state) {
+  const metadata::DiskRecord* record = state.FindDisk(disk);
+  return record != nullptr && record->disk().state() == Disk::UP;
+}
+
+}  // namespace
+
+ChainHealth HealthOf(uint32_t chain, const metadata::ChainRecord& record, uint32_t replication,
+                     const metadata::State& state, const metadata::LiveView& live) {
+  ChainHealth health;
+  const ChainConfig& named = record.config().named();
+  health.open = named.opened();
+  uint32_t serving = 0;
+  std::set<uint32_t> served_by;
+  for (const ChainMember& member : named.members()) {
+    if (member.role() == CHAIN_ROLE_SERVING) {
+      ++serving;
+      served_by.insert(member.disk());
+    } else if (member.role() == CHAIN_ROLE_SYNCING && DiskIsUp(member.disk(), state)) {
+      health.syncing = true;
+      const MemberBase* base = live.base(chain, member.disk());
+      if (base != nullptr) health.syncing_bytes += base->resync_left_bytes();
+    }
+  }
+  for (const uint32_t disk : record.desired()) {
+    if (!served_by.contains(disk)) health.missing_disks.insert(disk);
+  }
+  health.degraded = serving < replication || !health.missing_disks.empty();
+  if (!health.open) {
+    // It opens by itself as soon as some serving member of the last opened config is there.
+    bool somebody = false;
+    for (const ChainMember& member : record.config().last_opened().members()) {
+      somebody |= member.role() == CHAIN_ROLE_SERVING && DiskIsUp(member.disk(), state);
+    }
+    if (record.config().last_opened().members().empty()) {
+      for (const uint32_t disk : record.desired()) somebody |= DiskIsUp(disk, state);
+    }
+    health.down = !somebody;
+  } else {
+    bool somebody = false;
+    for (const uint32_t disk : served_by) somebody |= DiskIsUp(disk, state);
+    health.down = !somebody;
+  }
+  return health;
+}
+
+std::string_view TableHealth::Word() const {
+  if (down > 0) return "down";
+  if (open < chains) return "up soon";
+  if (syncing > 0) return "syncing";
+  if (degraded > 0) return "degraded";
+  return "up";
+}
+
+TableHealth HealthOfTable(uint32_t table, uint32_t replication, const metadata::State& state,
+                          const metadata::LiveView& live) {
+  TableHealth sum;
+  for (const uint32_t chain : state.ChainsOfTable(table)) {
+    const ChainHealth one = HealthOf(chain, *state.FindChain(chain), replication, state, live);
+    ++sum.chains;
+    sum.open += one.open;
+    sum.degraded += one.degraded;
+    sum.syncing += one.syncing;
+    sum.down += one.down;
+    sum.syncing_bytes += one.syncing_bytes;
+    sum.missing_disks.insert(one.missing_disks.begin(), one.missing_disks.end());
+  }
+  return sum;
+}
+
+}  // namespace storpool::api

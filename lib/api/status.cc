@@ -1,0 +1,131 @@
+// Commands about the cluster as a whole: status, service list.
+#include <set>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "lib/api/admin.h"
+#include "lib/api/chain_health.h"
+
+namespace storpool::api {
+namespace {
+
+void AddDiskReasons(const metadata::State& state, StatusAnswer& answer) {
+  for (const auto& [id, node] : state.nodes()) {
+    answer.set_nodes(answer.nodes() + 1);
+    if (node.up()) {
+      answer.set_nodes_up(answer.nodes_up() + 1);
+    } else {
+      answer.add_reasons(absl::StrCat("node ", id, " is down: start it, or look at its log"));
+    }
+  }
+  for (const auto& [id, record] : state.disks()) {
+    answer.set_disks(answer.disks() + 1);
+    const Disk& disk = record.disk();
+    if (disk.state() == Disk::UP) {
+      answer.set_disks_up(answer.disks_up() + 1);
+    } else if (const Node* node = state.FindNode(disk.node()); node == nullptr || node->up()) {
+      answer.add_reasons(absl::StrCat("disk ", id, " is out: ", disk.state_reason(),
+                                      "; bring it back, or forget it: disk ", id, " forget"));
+    }
+  }
+}
+
+void AddChainReasons(const metadata::State& state, const metadata::LiveView& live,
+                     StatusAnswer& answer) {
+  for (const auto& [id, t] : state.templates()) {
+    const TableHealth health =
+        HealthOfTable(static_cast<uint32_t>(id), t.replication(), state, live);
+    answer.set_chains(answer.chains() + health.chains);
+    answer.set_chains_open(answer.chains_open() + health.open);
+    answer.set_chains_degraded(answer.chains_degraded() + health.degraded);
+    answer.set_chains_syncing(answer.chains_syncing() + health.syncing);
+    answer.set_chains_down(answer.chains_down() + health.down);
+    const std::string which = absl::StrCat("of template ", t.name());
+    const std::string disks = absl::StrJoin(health.missing_disks, ", ");
+    if (health.down > 0) {
+      answer.add_reasons(absl::StrCat(health.down, " chains ", which, " are down: they wait for ",
+                                      "disks ", disks));
+    }
+    if (health.chains - health.open > health.down) {
+      answer.add_reasons(absl::StrCat(health.chains - health.open - health.down, " chains ", which,
+                                      " are changing members"));
+    }
+    if (health.syncing > 0) {
+      answer.add_reasons(absl::StrCat(health.syncing, " chains ", which, " are syncing"));
+    } else if (health.degraded > 0) {
+      answer.add_reasons(
+          absl::StrCat(health.degraded, " chains ", which, " lack a mirror: disks ", disks));
+    }
+  }
+}
+
+}  // namespace
+
+void Admin::Call(const StatusRequest&, Done<StatusAnswer> done) {
+  StatusAnswer answer;
+  answer.set_cluster_name(state().cluster().name());
+  answer.set_cluster(state().cluster().uuid());
+  answer.set_generation(state().cluster().generation());
+  answer.set_volumes(static_cast<uint32_t>(state().volumes().size()));
+  AddDiskReasons(state(), answer);
+  AddChainReasons(state(), live(), answer);
+  for (const auto& [id, client] : state().clients()) {
+    answer.set_clients(answer.clients() + 1);
+    if (live().client(client.id()).up) {
+      answer.set_clients_up(answer.clients_up() + 1);
+    } else {
+      answer.add_reasons(absl::StrCat("client ", id, " is down: start it, or look at its log"));
+    }
+  }
+  if (state().cluster().restoring()) {
+    answer.add_reasons("restored from a backup: waits until every known node has registered");
+  }
+  answer.set_healthy(answer.reasons().empty());
+  answer.set_summary(absl::StrCat(
+      "cluster ", answer.cluster_name(), answer.healthy() ? " healthy: " : " not healthy: ",
+      answer.nodes_up(), "/", answer.nodes(), " nodes, ", answer.disks_up(), "/", answer.disks(),
+      " disks, ", answer.clients_up(), "/", answer.clients(), " clients up, ", answer.volumes(),
+      " volumes", answer.healthy() ? "" : absl::StrCat("; ", answer.reasons(0))));
+  done(std::move(answer));
+}
+
+void Admin::Call(const ServiceListRequest&, Done<ServiceListAnswer> done) {
+  ServiceListAnswer answer;
+  Service* metadata = answer.add_services();
+  metadata->set_kind("metadata");
+  metadata->set_up(true);
+  metadata->set_active(true);
+  metadata->set_address(self_.address);
+  metadata->set_version(self_.version);
+  metadata->set_up_since_seconds(live().started_seconds());
+  for (const auto& [id, node] : state().nodes()) {
+    const metadata::PeerFacts facts = live().node(node.id());
+    Service* service = answer.add_services();
+    service->set_kind("server");
+    service->set_id(node.id());
+    service->set_name(node.name());
+    service->set_up(node.up() && facts.up);
+    service->set_address(node.address());
+    service->set_version(facts.version);
+    service->set_up_since_seconds(facts.up_since_seconds);
+    for (const auto& [disk, record] : state().disks()) {
+      if (record.disk().node() == id) service->add_disks(record.disk().id());
+    }
+  }
+  for (const auto& [id, client] : state().clients()) {
+    const metadata::PeerFacts facts = live().client(client.id());
+    Service* service = answer.add_services();
+    service->set_kind("client");
+    service->set_id(client.id());
+    service->set_name(client.name());
+    service->set_up(facts.up);
+    service->set_address(client.nbd_address());
+    service->set_version(facts.version);
+    service->set_up_since_seconds(facts.up_since_seconds);
+  }
+  done(std::move(answer));
+}
+
+}  // namespace storpool::api

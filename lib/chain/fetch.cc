@@ -1,0 +1,147 @@
+// Fetching: a promoted member brings itself up to T before its epoch may open (design 5.5c, R16).
+// It asks one that served: committed entries above F by a scan, then pending ones, in order, then
+// windows and minimum generations, which it must know before it may serve (R20a).
+#include <algorithm>
+
+#include "lib/chain/steps.h"
+
+namespace storpool::chain {
+namespace {
+
+std::vector<DiskId> Sources(const ReplicaState& s) {
+  std::vector<DiskId> sources;
+  s.ForOtherServing([&](DiskId disk) {
+    if (s.config.last_opened.IsServing(disk)) sources.push_back(disk);
+  });
+  return sources;
+}
+
+FetchServe* FindServe(ReplicaState& s, uint64_t FetchServe::*query, uint64_t id) {
+  for (FetchServe& serve : s.fetch_serves) {
+    if (serve.*query == id) return &serve;
+  }
+  return nullptr;
+}
+
+void SendEntries(ReplicaState& s, const FetchServe& serve, std::vector<Entry>& entries,
+                 Arrival arrival, Effects& out) {
+  for (Entry& entry : entries) {
+    if (entry.version <= serve.above || entry.version > serve.up_to) continue;
+    entry.arrival = arrival;
+    out.Add(Send{serve.target, wire::FetchEntry{s.CommonTo(serve.target), std::move(entry)}});
+  }
+}
+
+// The next chunk's scan, or, when all are done, what is pending.
+void NextStep(ReplicaState& s, FetchServe& serve, Effects& out) {
+  if (serve.walk.next < serve.walk.chunks.size()) {
+    serve.walk.scan_query = ++s.last_query;
+    out.Add(StoreScan{serve.walk.scan_query, serve.walk.chunks[serve.walk.next], serve.above,
+                      serve.walk.cursor});
+    return;
+  }
+  serve.walk.scan_query = 0;
+  serve.pending_query = ++s.last_query;
+  out.Add(StorePendingAbove{serve.pending_query, s.committed});
+}
+
+}  // namespace
+
+DiskId FetchSource(const ReplicaState& s) {
+  const std::vector<DiskId> sources = Sources(s);
+  return sources.empty() ? s.self.disk : sources[s.change.fetch_attempts % sources.size()];
+}
+
+void StartFetch(ReplicaState& s, Effects& out) {
+  s.change.fetched = false;
+  const Version keep = std::min(s.complete_up_to, *s.change.level);
+  if (!s.pending.empty() && s.pending.back().version > keep) {  // of an attempt that broke off
+    DropPendingAbove(s, keep);
+    s.change.level_record = Append(s, out, AppendVoid{keep, s.epoch});
+  }
+  const DiskId to = FetchSource(s);
+  out.Add(Send{to, wire::Fetch{s.CommonTo(to), keep, *s.change.level}});
+}
+
+void OnFetch(ReplicaState& s, const wire::Fetch& fetch, Effects& out) {
+  if (s.role != Role::kServing || !s.ServesIn(s.config.last_opened)) return;
+  const DiskId target = fetch.common.from;
+  std::erase_if(s.fetch_serves, [&](const FetchServe& f) { return f.target == target; });
+  FetchServe& serve = s.fetch_serves.emplace_back();
+  serve.target = target;
+  serve.above = fetch.above;
+  serve.up_to = fetch.up_to;
+  serve.walk.list_query = ++s.last_query;
+  out.Add(StoreListChunks{serve.walk.list_query, fetch.above});
+}
+
+bool OnFetchChunks(ReplicaState& s, uint64_t id, std::vector<ChunkKey>& chunks, Effects& out) {
+  for (FetchServe& serve : s.fetch_serves) {
+    if (serve.walk.list_query != id) continue;
+    serve.walk.chunks = std::move(chunks);
+    NextStep(s, serve, out);
+    return true;
+  }
+  return false;
+}
+
+bool OnFetchScan(ReplicaState& s, StoreScanResult& result, Effects& out) {
+  for (FetchServe& serve : s.fetch_serves) {
+    if (serve.walk.scan_query != result.id) continue;
+    if (!result.ok) return true;
+    SendEntries(s, serve, result.entries, Arrival::kCommitted, out);
+    serve.walk.cursor = result.at_end ? 0 : result.cursor;
+    if (result.at_end) ++serve.walk.next;
+    NextStep(s, serve, out);
+    return true;
+  }
+  return false;
+}
+
+bool OnFetchPending(ReplicaState& s, StorePendingResult& result, Effects& out) {
+  FetchServe* serve = FindServe(s, &FetchServe::pending_query, result.id);
+  if (serve == nullptr) return false;
+  if (!result.ok) return true;
+  SendEntries(s, *serve, result.entries, Arrival::kPending, out);
+  const DiskId to = serve->target;
+  ForSessionPieces(s, [&](auto windows, auto raises, bool more) {
+    out.Add(Send{to, wire::FetchEnd{s.CommonTo(to), serve->up_to, more, std::move(windows),
+                                    std::move(raises)}});
+  });
+  std::erase_if(s.fetch_serves, [&](const FetchServe& f) { return f.target == to; });
+  return true;
+}
+
+void OnFetchEntry(ReplicaState& s, wire::FetchEntry&& fetched, Effects& out) {
+  if (s.role != Role::kServing || s.opened() || s.change.fetched || !s.change.level) return;
+  if (fetched.common.from != FetchSource(s)) return;
+  Entry& entry = fetched.entry;
+  const Version last = s.pending.empty() ? s.committed : s.pending.back().version;
+  const bool pending = entry.arrival == Arrival::kPending;
+  if (entry.version > *s.change.level || (pending && entry.version <= last)) return;
+  if (!ChecksumsMatch(entry)) {
+    out.Add(DropMember{fetched.common.from, "a fetched entry does not match its checksums"});
+    return;
+  }
+  if (pending) {
+    s.pending.push_back({.version = entry.version,
+                         .record = s.last_record + 1,
+                         .session = entry.session,
+                         .number = entry.number,
+                         .answered_below = entry.answered_below,
+                         .place = entry.place});
+  }
+  s.change.level_record = Append(s, out, AppendEntry{std::move(entry)});
+}
+
+void OnFetchEnd(ReplicaState& s, const wire::FetchEnd& end, Instant now, Effects& out) {
+  if (s.role != Role::kServing || s.opened() || s.change.fetched || !s.change.level) return;
+  if (end.common.from != FetchSource(s) || end.up_to != *s.change.level) return;
+  TakeSessions(s, end.windows, end.min_generations, out);
+  if (end.more) return;
+  s.change.fetched = true;
+  s.change.level_record = s.last_record;
+  LeveledIfDurable(s, now, out);
+}
+
+}  // namespace storpool::chain

@@ -1,0 +1,222 @@
+// Reads at the tail: under promises of the other mirrors, or confirmed by them (design 5.4).
+#include <algorithm>
+#include <cstring>
+
+#include "lib/chain/steps.h"
+
+namespace storpool::chain {
+namespace {
+
+using wire::Result;
+
+void Refuse(const ReplicaState& s, ClientRef client, uint64_t number, Result result, Effects& out) {
+  wire::ReadAnswer answer;
+  answer.chain = s.chain;
+  answer.number = number;
+  answer.result = result;
+  out.Add(AnswerRead{client, std::move(answer)});
+  if (result == Result::kWrongEpoch) Hint(s, client, out);
+}
+
+Result CheckRead(const ReplicaState& s, const wire::ReadRequest& r, const model::Line& line) {
+  if (r.epoch != s.epoch) return Result::kWrongEpoch;
+  if (!s.opened() || !s.is_tail() || s.released) return Result::kNotServing;
+  if (IsFenced(s, r.session)) return Result::kFenced;  // the tail, for reads (S3)
+  if (line.dropped) return Result::kGone;
+  if (r.line_version > line.version) return Result::kStaleLine;
+  const auto layer = std::find_if(line.layers.begin(), line.layers.end(),
+                                  [&](const model::Layer& l) { return l.id == r.layer; });
+  if (layer == line.layers.end()) return Result::kGone;
+  if (r.blocks.count == 0 || r.blocks.count > kRequestBlocksMax) return Result::kBeyondEnd;
+  if (r.blocks.first >= kBlocksPerChunk || r.blocks.end() > kBlocksPerChunk) {
+    return Result::kBeyondEnd;
+  }
+  const uint64_t end =
+      uint64_t{r.chunk.value()} * kChunkBytes + uint64_t{r.blocks.end()} * kBlockBytes;
+  return end >= layer->size_bytes + kBlockBytes ? Result::kBeyondEnd : Result::kOk;
+}
+
+// May a read be answered now? No newer epoch without this tail can have opened while every other
+// serving member has promised not to adopt one (5.4), and none of them named the chain (R1).
+bool HasLease(const ReplicaState& s, Instant now) {
+  if (s.released) return false;
+  bool covered = true;
+  bool alone = true;
+  s.ForOtherServing([&](DiskId member) {
+    alone = false;
+    covered = covered && now < s.promises.CoveredUntil(member);
+  });
+  return alone || (covered && s.promises.NamedAgainst(s.chain) <= s.epoch);
+}
+
+bool IsConfirmed(const ReplicaState& s) {
+  bool all = true;
+  s.ForOtherServing([&](DiskId member) {
+    const auto it = s.confirmed.find(member);
+    all = all && it != s.confirmed.end() && it->second >= s.confirm_round;
+  });
+  return all;
+}
+
+void AskConfirmation(ReplicaState& s, Instant now, Effects& out) {
+  ++s.confirm_round;
+  s.ForOtherServing([&](DiskId to) {
+    out.Add(Send{to, wire::Confirm{s.CommonTo(to), s.confirm_round}});
+  });
+  s.retry_at = std::min(s.retry_at, now + Duration::Millis(kMemberRetryMs));
+}
+
+// The data blocks, moved together; what lies between them is neither here nor sent.
+void Pack(PendingRead& read, wire::ReadAnswer& answer, BufferPool& pool) {
+  const uint32_t count = read.request.blocks.count;
+  answer.blocks = count;
+  uint32_t data = 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    const BlockResult& block = read.results[i];
+    if (block.state == BlockResult::State::kData) {
+      answer.data[i / 64] |= uint64_t{1} << (i % 64);
+      if (data != i) {
+        std::memmove(read.payload.data() + size_t{data} * kBlockBytes,
+                     read.payload.data() + size_t{i} * kBlockBytes, kBlockBytes);
+      }
+      ++data;
+    } else if (block.state == BlockResult::State::kAbsent &&
+               read.request.blocks.first + i < read.foreign_blocks) {
+      answer.absent[i / 64] |= uint64_t{1} << (i % 64);
+    }
+  }
+  answer.checksums = Checksums(data, pool);
+  uint32_t k = 0;
+  for (const BlockResult& block : read.results) {
+    if (block.state == BlockResult::State::kData) answer.checksums.span()[k++] = block.checksum;
+  }
+  if (data > 0) answer.payload = read.payload.Slice(0, size_t{data} * kBlockBytes);
+}
+
+uint32_t BlocksBelow(uint64_t volume_bytes, ChunkIndex chunk) {
+  const uint64_t start = uint64_t{chunk.value()} * kChunkBytes;
+  if (volume_bytes <= start) return 0;
+  const uint64_t blocks = (volume_bytes - start + kBlockBytes - 1) / kBlockBytes;
+  return static_cast<uint32_t>(std::min<uint64_t>(blocks, kBlocksPerChunk));
+}
+
+}  // namespace
+
+LayerViews ViewLine(const model::Line& line, LayerId from, ChunkIndex chunk) {
+  LayerViews views;
+  for (auto layer = line.layers.rbegin(); layer != line.layers.rend(); ++layer) {
+    if (layer->id > from) continue;
+    views.push_back({layer->id, BlocksBelow(layer->cut_bytes, chunk)});
+  }
+  return views;
+}
+
+uint32_t ForeignBlocks(const model::Line& line, ChunkIndex chunk) {
+  return line.foreign_parent ? BlocksBelow(line.foreign_parent->size_bytes, chunk) : 0;
+}
+
+void OnRead(ReplicaState& s, const wire::ReadRequest& r, ClientRef client, const model::Line& line,
+            Instant, Effects& out) {
+  const Result result = CheckRead(s, r, line);
+  if (result != Result::kOk) return Refuse(s, client, r.number, result, out);
+  const auto [id, read] = s.reads.Take();
+  read->stage = PendingRead::Stage::kStore;
+  read->client = client;
+  read->request = r;
+  read->foreign_blocks = ForeignBlocks(line, r.chunk);
+  out.Add(StoreRead{.id = id,
+                    .chunk = {r.lineage, r.chunk},
+                    .line = ViewLine(line, r.layer, r.chunk),
+                    .blocks = r.blocks});
+}
+
+void OnClientRead(ReplicaState& s, StoreReadResult&& result, Instant now, Effects& out) {
+  PendingRead* read = s.reads.Find(result.id);
+  if (read == nullptr) return;
+  if (!result.ok) return FinishRead(s, result.id, Result::kNotServing, out);
+  read->results.assign(result.results.begin(), result.results.end());
+  read->payload = std::move(result.payload);
+  AnswerOrConfirm(s, result.id, now, out);
+}
+
+void AnswerOrConfirm(ReplicaState& s, uint64_t id, Instant now, Effects& out) {
+  PendingRead& read = *s.reads.Find(id);
+  for (uint32_t i = 0; i < read.results.size(); ++i) {
+    if (read.results[i].state != BlockResult::State::kDamaged) continue;
+    read.stage = PendingRead::Stage::kRepair;
+    return StartRepair(s, id, {read.request.lineage, read.request.chunk}, read.request.layer,
+                       read.request.blocks.first + i, read.results[i], now, out);
+  }
+  if (HasLease(s, now)) return FinishRead(s, id, Result::kOk, out);
+  if (s.released) return FinishRead(s, id, Result::kNotServing, out);
+  // Only a question that was asked after the read came confirms it.
+  read.stage = PendingRead::Stage::kConfirm;
+  read.round = s.confirm_round + 1;
+  if (IsConfirmed(s)) AskConfirmation(s, now, out);
+}
+
+void FinishRead(ReplicaState& s, uint64_t id, Result result, Effects& out) {
+  PendingRead& read = *s.reads.Find(id);
+  if (result != Result::kOk) {
+    Refuse(s, read.client, read.request.number, result, out);
+  } else {
+    wire::ReadAnswer answer;
+    answer.chain = s.chain;
+    answer.number = read.request.number;
+    Pack(read, answer, s.pool);
+    out.Add(AnswerRead{read.client, std::move(answer)});
+  }
+  read.payload = Buffer();
+  s.reads.Free(id);
+}
+
+void OnConfirm(ReplicaState& s, const wire::Confirm& confirm, Effects& out) {
+  if (s.role != Role::kServing) return;  // a new incarnation takes part in no epoch (5.3b)
+  const DiskId to = confirm.common.from;
+  wire::ConfirmAnswer answer{confirm.common, confirm.round, s.epoch};
+  answer.common.from = s.self.disk;
+  answer.common.to = to;
+  answer.common.durable = Version();
+  answer.common.committed = Version();
+  out.Add(Send{to, std::move(answer)});
+}
+
+void OnConfirmAnswer(ReplicaState& s, const wire::ConfirmAnswer& answer, Instant now,
+                     Effects& out) {
+  if (!s.opened() || !s.is_tail()) return;
+  if (answer.highest_adopted != s.epoch) return RefuseReads(s, Result::kNotServing, out);
+  uint64_t& round = s.confirmed[answer.common.from];
+  round = std::max(round, answer.round);
+  if (!IsConfirmed(s)) return;
+  bool more = false;
+  s.reads.ForEach([&](uint64_t id, PendingRead& read) {
+    if (read.stage != PendingRead::Stage::kConfirm) return;
+    if (read.round <= s.confirm_round) {
+      FinishRead(s, id, Result::kOk, out);
+    } else {
+      more = true;
+    }
+  });
+  if (more) AskConfirmation(s, now, out);
+}
+
+void RetryReads(ReplicaState& s, bool ask_again, Instant now, Effects& out) {
+  if (!s.opened() || !s.is_tail()) return;
+  const bool lease = HasLease(s, now);
+  bool waiting = false;
+  s.reads.ForEach([&](uint64_t id, PendingRead& read) {
+    if (read.stage != PendingRead::Stage::kConfirm) return;
+    if (lease) {
+      FinishRead(s, id, Result::kOk, out);
+    } else {
+      waiting = true;
+    }
+  });
+  if (waiting && ask_again) AskConfirmation(s, now, out);
+}
+
+void RefuseReads(ReplicaState& s, Result result, Effects& out) {
+  s.reads.ForEach([&](uint64_t id, PendingRead&) { FinishRead(s, id, result, out); });
+}
+
+}  // namespace storpool::chain

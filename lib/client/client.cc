@@ -1,0 +1,216 @@
+// The client's volumes and nodes. Its talk with metadata is in client_metadata.cc.
+#include "lib/client/client.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "lib/client/times.h"
+
+namespace storpool::client {
+namespace {
+
+template <class Volumes>
+void EachVolume(Volumes& volumes, const auto& fn) {
+  // A call may end a session, but volumes are taken out in a turn of their own.
+  for (auto& [id, attached] : volumes) fn(*attached.volume);
+}
+
+}  // namespace
+
+Client::Client(ClientOptions options, env::Reactor& reactor, ChannelOpener& opener,
+               env::Entropy& entropy, env::LogSink& log, BufferPool& pool,
+               control::MetadataLink& metadata, ClientEvents& events)
+    : options_(std::move(options)),
+      reactor_(reactor),
+      entropy_(entropy),
+      log_(log),
+      pool_(pool),
+      metadata_(metadata),
+      events_(events),
+      process_(entropy.Next()),
+      connections_(reactor, opener, *this),
+      context_{reactor, directory_, connections_, pool, calls_, requests_, read_ids_, log},
+      heartbeat_every_(Duration::Millis(kHeartbeatMs)),
+      heartbeat_(reactor, [this] { SendHeartbeat(); }),
+      tick_(reactor, [this] { Tick(); }),
+      reap_(reactor, [this] { ended_.clear(); }) {}
+
+Client::~Client() = default;
+
+void Client::Start() {
+  followed_ = {"disks", absl::StrCat("attachments/", options_.id.value())};
+  tick_.StartIn(kTick);
+  metadata_.Start(this);
+}
+
+Volume* Client::FindVolume(std::string_view name) {
+  for (auto& [id, attached] : volumes_) {
+    if (attached.volume->name() == name && !attached.detaching && attached.volume->ended().ok()) {
+      return attached.volume.get();
+    }
+  }
+  return nullptr;
+}
+
+std::vector<Volume*> Client::Volumes() {
+  std::vector<Volume*> list;
+  for (auto& [id, attached] : volumes_) list.push_back(attached.volume.get());
+  return list;
+}
+
+void Client::OnConnectionReady(NodeConnection& connection) {
+  log_.Log(env::LogLevel::kInfo, "client",
+           absl::StrCat("connected to node ", connection.address()));
+  EachVolume(volumes_, [&](Volume& volume) { volume.OnConnectionReady(connection); });
+}
+
+void Client::OnConnectionLost(NodeConnection& connection, bool was_ready,
+                              const absl::Status& reason) {
+  log_.Log(was_ready ? env::LogLevel::kWarning : env::LogLevel::kDebug, "client",
+           absl::StrCat("node ", connection.address(), ": ", reason.message()));
+  EachVolume(volumes_, [&](Volume& volume) { volume.OnConnectionLost(connection, was_ready); });
+}
+
+void Client::OnNodeMessage(NodeConnection& connection, wire::Message& message) {
+  if (const auto* answer = std::get_if<wire::WriteAnswer>(&message)) {
+    const auto it = volumes_.find(answer->session.volume);
+    if (it != volumes_.end()) it->second.volume->OnWriteAnswer(*answer);
+  } else if (const auto* read = std::get_if<wire::ReadAnswer>(&message)) {
+    Request* request = read_ids_.Find(read->number);
+    if (request != nullptr) request->volume->OnReadAnswer(request, *read);
+  } else if (const auto* config = std::get_if<wire::ConfigHint>(&message)) {
+    if (config->config.Validate().ok()) TakeChanges(directory_.Apply(*config));
+  } else if (const auto* line = std::get_if<wire::LineHint>(&message)) {
+    if (!line->line.layers.empty()) TakeChanges(directory_.Apply(*line));
+  } else {
+    connection.Drop(absl::InternalError(
+        absl::StrCat("node at ", connection.address(), " sent a message that is not for clients")));
+  }
+}
+
+void Client::TakeChanges(const directory::Changes& changes) {
+  for (const std::string& text : changes.alarms) Alarm(text);
+  for (ChainId chain : changes.chains) {
+    EachVolume(volumes_, [&](Volume& volume) { volume.OnChain(chain); });
+  }
+  const bool map = changes.disks || !changes.lines.empty();
+  if (map) EachVolume(volumes_, [](Volume& volume) { volume.OnMap(); });
+  if (map || !changes.tables.empty() || !changes.attachments.empty()) Reconcile();
+}
+
+void Client::Reconcile() {
+  const AttachmentsSection* section = directory_.AttachmentsOf(options_.id);
+  if (section == nullptr) return;
+  CloseEndedSessions(*section);
+  for (const Attachment& attachment : section->attachments()) {
+    if (!attachment.granted()) continue;
+    const auto it = volumes_.find(VolumeId(attachment.volume()));
+    if (it != volumes_.end()) {
+      if (attachment.detaching()) TakeDetach(it->second);
+      continue;
+    }
+    if (attachment.detaching()) continue;
+    // A session never begins twice: its numbers would (5.8).
+    const auto over = over_.find(VolumeId(attachment.volume()));
+    if (over != over_.end() && over->second >= Generation(attachment.generation())) continue;
+    for (const storpool::Volume& description : section->volumes()) {
+      if (description.id() == attachment.volume()) Open(attachment, description);
+    }
+  }
+}
+
+void Client::CloseEndedSessions(const AttachmentsSection& section) {
+  for (auto it = volumes_.begin(); it != volumes_.end();) {
+    const auto next = std::next(it);
+    const Session& session = it->second.volume->session();
+    const auto& list = section.attachments();
+    const bool lasts = std::any_of(list.begin(), list.end(), [&](const Attachment& a) {
+      return a.volume() == session.volume.value() && a.granted() &&
+             a.generation() == session.generation.value();
+    });
+    if (!lasts) {
+      Close(it, absl::AbortedError(absl::StrCat("volume ", it->second.volume->name(),
+                                                " was detached from this client")));
+    }
+    it = next;
+  }
+}
+
+void Client::Open(const Attachment& attachment, const storpool::Volume& description) {
+  const LineageId lineage(description.lineage());
+  Follow(absl::StrCat("line/", lineage.value()));
+  const model::Line* line = directory_.FindLine(lineage);
+  if (line == nullptr || line->dropped || line->layers.empty()) return;
+  Follow(absl::StrCat("table/", line->table.value()));
+  if (directory_.ChainsOf(line->table) == 0) return;
+
+  VolumeIdentity identity;
+  identity.session = {VolumeId(attachment.volume()), options_.id,
+                      Generation(attachment.generation())};
+  identity.name = attachment.volume_name();
+  identity.lineage = lineage;
+  identity.read_only = attachment.rights() == READ_ONLY;
+  for (const Attachment::ChainFloor& floor : attachment.floors()) {
+    identity.floors[ChainId::FromRaw(floor.chain())] = Epoch(floor.epoch());
+  }
+  Attached& attached = volumes_[identity.session.volume];
+  attached.volume = std::make_unique<Volume>(context_, std::move(identity),
+                                             static_cast<VolumeEvents&>(*this));
+  log_.Log(env::LogLevel::kInfo, "client",
+           absl::StrCat("volume ", attachment.volume_name(), " is attached, generation ",
+                        attachment.generation()));
+  attached.device = events_.OnAttached(*attached.volume);
+  SendReady(attached, true, absl::OkStatus());
+}
+
+void Client::TakeDetach(Attached& attached) {
+  if (attached.detaching) return;
+  const absl::Status status = events_.OnDetach(*attached.volume);
+  if (!status.ok()) {
+    log_.Log(
+        env::LogLevel::kWarning, "client",
+        absl::StrCat("volume ", attached.volume->name(), " is not detached: ", status.message()));
+    return SendReady(attached, true, status);
+  }
+  attached.detaching = true;
+}
+
+void Client::Close(std::map<VolumeId, Attached>::iterator it, const absl::Status& reason) {
+  Volume& volume = *it->second.volume;
+  volume.End(reason);
+  log_.Log(env::LogLevel::kInfo, "client",
+           absl::StrCat("volume ", volume.name(), ": ", volume.ended().message()));
+  over_[volume.session().volume] = volume.session().generation;
+  events_.OnGone(volume, volume.ended());
+  ended_.push_back(std::move(it->second.volume));
+  volumes_.erase(it);
+  reap_.StartIn(kTick);
+}
+
+// Also: volumes whose session a node has called fenced, and detaches whose requests have ended.
+void Client::Tick() {
+  tick_.StartIn(kTick);
+  for (auto it = volumes_.begin(); it != volumes_.end();) {
+    const auto next = std::next(it);
+    Attached& attached = it->second;
+    attached.volume->OnTick();
+    if (!attached.volume->ended().ok()) {
+      Close(it, attached.volume->ended());
+    } else if (attached.detaching && !attached.detached && !attached.volume->busy()) {
+      attached.detached = true;
+      SendReady(attached, false, absl::OkStatus());
+    }
+    it = next;
+  }
+}
+
+void Client::Alarm(const std::string& text) {
+  log_.Log(env::LogLevel::kError, "client", text);
+  if (!registered_) return;
+  ToMetadata message;
+  message.mutable_alarm()->set_text(text);
+  metadata_.Send(message);
+}
+
+}  // namespace storpool::client

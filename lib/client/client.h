@@ -1,0 +1,147 @@
+// A client of the cluster: registers with metadata, follows its own attachments and what of the map
+// its volumes use (design 6.6), keeps connections to nodes, and gives a Volume for each attachment
+// that metadata has granted.
+//
+// Invariants: every Client object is a new life of its client id: metadata grants new generations
+// for it (5.8). A Volume lasts as long as one session; what comes after a fence is a new Volume.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/base/buffer.h"
+#include "lib/client/message_channel.h"
+#include "lib/client/node_connections.h"
+#include "lib/client/volume.h"
+#include "lib/control/link.h"
+#include "lib/directory/directory.h"
+#include "lib/env/entropy.h"
+#include "lib/env/log_sink.h"
+#include "lib/env/reactor.h"
+
+namespace storpool::client {
+
+struct ClientOptions {
+  ClientId id;       // 1..kClientIdMax; one process at a time
+  std::string name;  // for people
+  std::array<uint8_t, 16> cluster = {};
+  std::string secret;       // of the cluster
+  std::string nbd_address;  // where volumes are exported, for people and tools; may be empty
+};
+
+// What the owner of a client hears. Called on the reactor; may call the client and its volumes.
+class ClientEvents {
+ public:
+  virtual ~ClientEvents() = default;
+  // The volume can be used. Returns where people find it ("nbd://host:port/NAME"), for metadata.
+  virtual std::string OnAttached(Volume& volume) = 0;
+  // A detach is asked for. OK: nothing new will be started, and the detach goes on once what is
+  // under way has ended. An error says who holds the volume open; the volume stays.
+  virtual absl::Status OnDetach(Volume& volume) = 0;
+  // The session is over, all requests have ended. `volume` may be used until this returns.
+  virtual void OnGone(Volume& volume, const absl::Status& reason) = 0;
+  // Metadata does not take this client in; `final`: trying again will not help.
+  virtual void OnRefused(std::string_view reason, bool final) = 0;
+};
+
+class Client final : private control::MetadataLink::Handler,
+                     private NodeEvents,
+                     private VolumeEvents {
+ public:
+  // All references outlive the client. Destroying it drops requests under way without a word, as a
+  // crash would; to end properly, let them end first.
+  Client(ClientOptions options, env::Reactor& reactor, ChannelOpener& opener, env::Entropy& entropy,
+         env::LogSink& log, BufferPool& pool, control::MetadataLink& metadata,
+         ClientEvents& events);
+  ~Client() override;
+
+  void Start();
+
+  // nullptr unless a volume of this name is attached here and can be used. Valid until OnGone.
+  Volume* FindVolume(std::string_view name);
+  std::vector<Volume*> Volumes();
+
+  bool registered() const { return registered_; }
+  // "location.cluster", once registered.
+  const std::string& cluster_name() const { return cluster_name_; }
+  // Requests and calls made so far: constant in steady state.
+  size_t objects_made() const { return calls_.objects() + requests_.objects(); }
+
+ private:
+  struct Attached {
+    std::unique_ptr<Volume> volume;
+    std::string device;
+    bool detaching = false;  // the owner agreed; waits for requests to end
+    bool detached = false;   // and metadata was told
+    Instant line_asked;
+  };
+
+  // control::MetadataLink::Handler
+  void OnLinkUp() override;
+  void OnLinkMessage(const FromMetadata& message) override;
+  void OnLinkDown(const absl::Status& reason) override;
+  // NodeEvents
+  void OnConnectionReady(NodeConnection& connection) override;
+  void OnConnectionLost(NodeConnection& connection, bool was_ready,
+                        const absl::Status& reason) override;
+  void OnNodeMessage(NodeConnection& connection, wire::Message& message) override;
+  // VolumeEvents
+  void OnLineNeeded(LineageId lineage) override;
+
+  void OnRegistered(const Registered& message);
+  void OnSections(const Sections& sections);
+  void OnOpened(const Opened& opened);
+  void TakeChanges(const directory::Changes& changes);
+  void Alarm(const std::string& text);
+
+  void Follow(const std::string& section);
+  void Subscribe(const std::set<std::string>& sections);
+  void SendHeartbeat();
+  void SendReady(const Attached& attached, bool is_attached, const absl::Status& error);
+
+  // Brings the volumes to what the attachments say.
+  void Reconcile();
+  void CloseEndedSessions(const AttachmentsSection& section);
+  void Open(const Attachment& attachment, const storpool::Volume& description);
+  void TakeDetach(Attached& attached);
+  void Close(std::map<VolumeId, Attached>::iterator it, const absl::Status& reason);
+  void Tick();
+
+  const ClientOptions options_;
+  env::Reactor& reactor_;
+  env::Entropy& entropy_;
+  env::LogSink& log_;
+  BufferPool& pool_;
+  control::MetadataLink& metadata_;
+  ClientEvents& events_;
+  const uint64_t process_;  // this life, for metadata
+
+  directory::Directory directory_;
+  NodeConnections connections_;
+  Pool<Call> calls_;
+  Pool<Request> requests_;
+  ReadIds read_ids_;
+  VolumeContext context_;
+  std::map<VolumeId, Attached> volumes_;
+  std::map<VolumeId, Generation> over_;         // the newest session of each that has ended here
+  std::vector<std::unique_ptr<Volume>> ended_;  // to be deleted in a turn of their own
+
+  std::set<std::string> followed_;  // names of sections
+  bool link_up_ = false;
+  bool registered_ = false;
+  uint64_t term_ = 0;  // the highest seen
+  uint64_t heartbeat_number_ = 0;
+  Duration heartbeat_every_;
+  std::string cluster_name_;
+  env::Timer heartbeat_;
+  env::Timer tick_;
+  env::Timer reap_;
+};
+
+}  // namespace storpool::client

@@ -1,0 +1,141 @@
+// The client's talk with metadata (proto/control.proto).
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "lib/base/digest.h"
+#include "lib/client/client.h"
+#include "lib/client/times.h"
+#include "lib/control/convert.h"
+
+namespace storpool::client {
+
+void Client::OnLinkUp() {
+  link_up_ = true;
+  registered_ = false;
+  ToMetadata message;
+  Register& hello = *message.mutable_register_();
+  hello.set_cluster(options_.cluster.data(), options_.cluster.size());
+  std::array<uint8_t, 16> nonce;
+  entropy_.Fill(nonce);
+  hello.set_nonce(nonce.data(), nonce.size());
+  const Digest proof = ProofOf(SecretKey(options_.secret), hello.nonce());
+  hello.set_proof(proof.data(), proof.size());
+  hello.set_process(process_);
+  ClientHere& here = *hello.mutable_client();
+  here.set_id(options_.id.value());
+  here.set_name(options_.name);
+  here.set_nbd_address(options_.nbd_address);
+  metadata_.Send(message);
+}
+
+// I/O goes on: nodes tell what changes (6.6).
+void Client::OnLinkDown(const absl::Status& reason) {
+  if (registered_) {
+    log_.Log(env::LogLevel::kWarning, "client",
+             absl::StrCat("metadata is not reachable, I/O goes on: ", reason.message()));
+  }
+  link_up_ = registered_ = false;
+  heartbeat_.Stop();
+}
+
+void Client::OnLinkMessage(const FromMetadata& message) {
+  switch (message.message_case()) {
+    case FromMetadata::kRegistered:
+      return OnRegistered(message.registered());
+    case FromMetadata::kRefused:
+      registered_ = false;
+      return events_.OnRefused(message.refused().reason(), message.refused().final());
+    default:
+      break;
+  }
+  if (!registered_) return;
+  if (message.has_sections()) return OnSections(message.sections());
+  if (message.has_opened()) return OnOpened(message.opened());
+  if (message.has_heartbeat()) term_ = std::max<uint64_t>(term_, message.heartbeat().term());
+}
+
+void Client::OnRegistered(const Registered& message) {
+  if (message.term() < term_) {
+    log_.Log(env::LogLevel::kWarning, "client", "a former leader of metadata is ignored");
+    return;
+  }
+  term_ = message.term();
+  cluster_name_ = message.cluster_name();
+  registered_ = true;
+  if (message.heartbeat_ms() > 0) heartbeat_every_ = Duration::Millis(message.heartbeat_ms());
+  heartbeat_.StartIn(heartbeat_every_);
+  Subscribe(followed_);
+  // It may have been lost with the link.
+  for (const auto& [id, attached] : volumes_) {
+    SendReady(attached, !attached.detached, absl::OkStatus());
+  }
+}
+
+void Client::OnSections(const Sections& sections) {
+  for (const Section& section : sections.sections()) {
+    const absl::StatusOr<directory::Changes> changes = directory_.Apply(section);
+    if (changes.ok()) {
+      TakeChanges(*changes);
+    } else {
+      Alarm(std::string(changes.status().message().data(), changes.status().message().size()));
+    }
+  }
+}
+
+void Client::OnOpened(const Opened& opened) {
+  for (const ChainConfig& message : opened.configs()) {
+    const absl::StatusOr<model::ChainConfig> config = control::ToModel(message);
+    if (config.ok()) TakeChanges(directory_.Apply(*config));
+  }
+}
+
+void Client::Follow(const std::string& section) {
+  if (followed_.insert(section).second) Subscribe({section});
+}
+
+void Client::Subscribe(const std::set<std::string>& sections) {
+  if (!registered_) return;
+  ToMetadata message;
+  for (const std::string& name : sections) {
+    SectionVersion& wanted = *message.mutable_subscribe()->add_sections();
+    wanted.set_section(name);
+    const auto known = directory_.section_versions().find(name);
+    if (known != directory_.section_versions().end()) wanted.set_version(known->second);
+  }
+  metadata_.Send(message);
+}
+
+// A line that a member has and we do not, or the other way round: metadata knows.
+void Client::OnLineNeeded(LineageId lineage) {
+  for (auto& [id, attached] : volumes_) {
+    if (attached.volume->lineage() != lineage) continue;
+    const Instant now = reactor_.Now();
+    if (now - attached.line_asked < kRetryMax) return;
+    attached.line_asked = now;
+    return Subscribe({absl::StrCat("line/", lineage.value())});
+  }
+}
+
+void Client::SendHeartbeat() {
+  if (!registered_) return;
+  heartbeat_.StartIn(heartbeat_every_);
+  ToMetadata message;
+  Heartbeat& heartbeat = *message.mutable_heartbeat();
+  heartbeat.set_number(++heartbeat_number_);
+  metadata_.Send(message);
+}
+
+void Client::SendReady(const Attached& attached, bool is_attached, const absl::Status& error) {
+  if (!registered_) return;
+  const Session& session = attached.volume->session();
+  ToMetadata message;
+  AttachmentReady& ready = *message.mutable_attachment_ready();
+  ready.set_volume(session.volume.value());
+  ready.set_generation(session.generation.value());
+  ready.set_attached(is_attached);
+  if (is_attached) ready.set_device(attached.device);
+  if (!error.ok()) ready.set_error(std::string(error.message()));
+  metadata_.Send(message);
+}
+
+}  // namespace storpool::client

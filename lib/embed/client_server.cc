@@ -1,0 +1,266 @@
+#include "lib/embed/client_server.h"
+
+#include <map>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "lib/block/switch_device.h"
+#include "lib/client/client.h"
+#include "lib/client/link_channels.h"
+#include "lib/embed/reactor_thread.h"
+#include "lib/env/posix/posix_entropy.h"
+#include "lib/env/posix/posix_network.h"
+#include "lib/frontends/nbd/server.h"
+#include "lib/rpc/control_link.h"
+
+namespace storpool::embed {
+namespace {
+
+// What the volumes of one client are to front ends: a device for each name, which stays while
+// sessions of NBD still use it. Reactor thread only.
+class Exports final : public client::ClientEvents, public nbd::ExportDirectory {
+ public:
+  Exports(const ClientServerOptions& options, env::PosixReactor& reactor)
+      : options_(options), reactor_(reactor), server_(reactor, *options.log, *this) {}
+
+  nbd::Server& server() { return server_; }
+  block::SwitchDevice* FindDevice(std::string_view name) {
+    const auto it = devices_.find(name);
+    return it == devices_.end() ? nullptr : it->second.get();
+  }
+
+  // nbd::ExportDirectory
+  absl::StatusOr<block::BlockDevice*> Find(std::string_view name) override {
+    if (block::SwitchDevice* device = FindDevice(name)) return device;
+    return absl::NotFoundError(absl::StrCat("volume ", std::string(name),
+                                            " is not attached to client ", options_.id.value()));
+  }
+  std::vector<std::string> List() override {
+    std::vector<std::string> names;
+    for (const auto& [name, device] : devices_) names.push_back(name);
+    return names;
+  }
+
+  // client::ClientEvents
+  std::string OnAttached(client::Volume& volume) override {
+    auto& device = devices_[volume.name()];
+    if (device == nullptr) {
+      device = std::make_unique<block::SwitchDevice>(reactor_, reactor_.pool());
+    }
+    device->SetBacking(&volume);
+    options_.log->Log(env::LogLevel::kInfo, "client", absl::StrCat("attached ", volume.name()));
+    if (server_.address().empty()) return absl::StrCat("client ", options_.id.value());
+    return absl::StrCat("nbd://", server_.address(), "/", volume.name());
+  }
+  absl::Status OnDetach(client::Volume& volume) override {
+    const std::vector<std::string> holders = server_.ClientsOf(volume.name());
+    if (holders.empty()) return absl::OkStatus();
+    return absl::FailedPreconditionError(
+        absl::StrCat("volume ", volume.name(), " is open at client ", options_.id.value(), ": by ",
+                     absl::StrJoin(holders, ", "), "; end that, or detach it with force"));
+  }
+  void OnGone(client::Volume& volume, const absl::Status& reason) override {
+    const auto it = devices_.find(volume.name());
+    if (it == devices_.end()) return;
+    options_.log->Log(env::LogLevel::kInfo, "client",
+                      absl::StrCat("detached ", volume.name(), ": ", reason.message()));
+    // Connections that have it open get errors until they are closed; then it can go.
+    std::shared_ptr<block::SwitchDevice> device = std::move(it->second);
+    devices_.erase(it);
+    device->End(reason.ok() ? absl::CancelledError("detached") : reason);
+    server_.CloseExport(volume.name(), [device] {});
+  }
+  void OnRefused(std::string_view reason, bool final) override {
+    options_.log->Log(env::LogLevel::kError, "client",
+                      absl::StrCat("metadata refuses this client: ", std::string(reason)));
+    if (final && options_.on_refused) options_.on_refused(reason);
+  }
+
+ private:
+  const ClientServerOptions& options_;
+  env::PosixReactor& reactor_;
+  nbd::Server server_;
+  std::map<std::string, std::unique_ptr<block::SwitchDevice>, std::less<>> devices_;
+};
+
+}  // namespace
+
+class ClientServer::Impl {
+ public:
+  explicit Impl(const ClientServerOptions& options) : options_(options) {}
+  ~Impl() { Stop(); }
+
+  absl::Status Start() {
+    return thread_.Await<absl::Status>(
+        [this](absl::AnyInvocable<void(absl::Status)> done) { done(StartOnReactor()); });
+  }
+  const std::string& nbd_address() const { return nbd_address_; }
+
+  // Runs fn(device, done) on the reactor and waits for done.
+  absl::Status Await(
+      const std::string& name,
+      absl::AnyInvocable<void(block::BlockDevice&, absl::AnyInvocable<void(absl::Status)>)> fn) {
+    return thread_.Await<absl::Status>([&](absl::AnyInvocable<void(absl::Status)> done) {
+      absl::StatusOr<block::BlockDevice*> device = exports_->Find(name);
+      if (!device.ok()) return done(device.status());
+      fn(**device, std::move(done));
+    });
+  }
+  void Post(absl::AnyInvocable<void(Exports&)> fn) {
+    thread_.reactor().Post([this, fn = std::move(fn)]() mutable { fn(*exports_); });
+  }
+
+ private:
+  absl::Status StartOnReactor() {
+    env::PosixReactor& reactor = thread_.reactor();
+    network_ = std::make_unique<env::PosixNetwork>(reactor);
+    exports_ = std::make_unique<Exports>(options_, reactor);
+    if (!options_.nbd.empty()) {
+      SP_RETURN_IF_ERROR(exports_->server().Listen(*network_, options_.nbd));
+      nbd_address_ = exports_->server().address();
+    }
+    wire::Hello self;
+    self.cluster = options_.cluster.uuid;
+    self.is_client = true;
+    self.client = options_.id;
+    self.process = Incarnation(entropy_.Next());
+    local_ = std::make_unique<link::Local>(
+        link::Local{reactor, reactor.pool(), entropy_, SecretKey(options_.cluster.secret), self});
+    channels_ = std::make_unique<client::LinkChannels>(*local_, *network_);
+    metadata_ = std::make_unique<rpc::ControlLink>(reactor, *options_.log, options_.metadata);
+    const client::ClientOptions options{
+        .id = options_.id,
+        .name =
+            options_.name.empty() ? absl::StrCat("client ", options_.id.value()) : options_.name,
+        .cluster = options_.cluster.uuid,
+        .secret = options_.cluster.secret,
+        .nbd_address = nbd_address_,
+    };
+    client_ =
+        std::make_unique<client::Client>(options, reactor, *channels_, entropy_, *options_.log,
+                                         reactor.pool(), *metadata_, *exports_);
+    client_->Start();
+    return absl::OkStatus();
+  }
+
+  void Stop() {
+    if (exports_ != nullptr) {
+      thread_.Await<bool>([this](absl::AnyInvocable<void(bool)> done) {
+        exports_->server().Stop([done = std::move(done)]() mutable { done(true); });
+      });
+    }
+    thread_.Run([this] {
+      client_.reset();
+      metadata_.reset();
+      channels_.reset();
+      exports_.reset();
+      local_.reset();
+      network_.reset();
+    });
+  }
+
+  const ClientServerOptions options_;
+  env::PosixEntropy entropy_;
+  std::string nbd_address_;
+  ReactorThread thread_;
+  // On the reactor.
+  std::unique_ptr<env::PosixNetwork> network_;
+  std::unique_ptr<link::Local> local_;
+  std::unique_ptr<Exports> exports_;
+  std::unique_ptr<client::LinkChannels> channels_;
+  std::unique_ptr<rpc::ControlLink> metadata_;
+  std::unique_ptr<client::Client> client_;
+};
+
+ClientServer::ClientServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+ClientServer::~ClientServer() = default;
+
+absl::StatusOr<std::unique_ptr<ClientServer>> ClientServer::Start(
+    const ClientServerOptions& options) {
+  auto impl = std::make_unique<Impl>(options);
+  SP_RETURN_IF_ERROR(impl->Start());
+  return std::unique_ptr<ClientServer>(new ClientServer(std::move(impl)));
+}
+
+const std::string& ClientServer::nbd_address() const { return impl_->nbd_address(); }
+
+void ClientServer::WithDevice(const std::string& name,
+                              absl::AnyInvocable<void(block::BlockDevice* device)> fn) {
+  impl_->Post(
+      [name, fn = std::move(fn)](Exports& exports) mutable { fn(exports.FindDevice(name)); });
+}
+
+// ---- Synchronous volumes ------------------------------------------------------------------------
+
+namespace {
+
+// Deletes itself when it is done.
+class OneIo final : public block::BlockIo {
+ public:
+  explicit OneIo(absl::AnyInvocable<void(absl::Status)> done) : done_(std::move(done)) {}
+  void OnDone(const absl::Status& status) override {
+    auto done = std::move(done_);
+    delete this;
+    done(status);
+  }
+
+ private:
+  absl::AnyInvocable<void(absl::Status)> done_;
+};
+
+}  // namespace
+
+struct ClientServer::Volume::Shared {
+  Impl& client;
+  std::string name;
+  uint64_t size_bytes = 0;
+};
+
+absl::StatusOr<ClientServer::Volume> ClientServer::Open(const std::string& name) {
+  auto shared = std::make_shared<Volume::Shared>(*impl_, name);
+  SP_RETURN_IF_ERROR(impl_->Await(
+      name, [&shared](block::BlockDevice& device, absl::AnyInvocable<void(absl::Status)> done) {
+        shared->size_bytes = device.info().size_bytes;
+        done(absl::OkStatus());
+      }));
+  return Volume(std::move(shared));
+}
+
+uint64_t ClientServer::Volume::size_bytes() const { return shared_->size_bytes; }
+
+absl::Status ClientServer::Volume::Read(uint64_t offset_bytes, std::span<uint8_t> target) {
+  return shared_->client.Await(
+      shared_->name, [=](block::BlockDevice& device, absl::AnyInvocable<void(absl::Status)> done) {
+        auto* io = new OneIo(std::move(done));
+        io->op = block::BlockOp::kRead;
+        io->offset_bytes = offset_bytes;
+        io->size_bytes = target.size();
+        io->target = target;
+        device.Start(io);
+      });
+}
+
+absl::Status ClientServer::Volume::Write(uint64_t offset_bytes, std::span<const uint8_t> bytes) {
+  return shared_->client.Await(
+      shared_->name, [=](block::BlockDevice& device, absl::AnyInvocable<void(absl::Status)> done) {
+        auto* io = new OneIo(std::move(done));
+        io->op = block::BlockOp::kWrite;
+        io->offset_bytes = offset_bytes;
+        io->size_bytes = bytes.size();
+        io->payload = device.pool().Copy(bytes);
+        device.Start(io);
+      });
+}
+
+absl::Status ClientServer::Volume::Trim(uint64_t offset_bytes, uint64_t size_bytes) {
+  return shared_->client.Await(
+      shared_->name, [=](block::BlockDevice& device, absl::AnyInvocable<void(absl::Status)> done) {
+        auto* io = new OneIo(std::move(done));
+        io->op = block::BlockOp::kTrim;
+        io->offset_bytes = offset_bytes;
+        io->size_bytes = size_bytes;
+        device.Start(io);
+      });
+}
+
+}  // namespace storpool::embed

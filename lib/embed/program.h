@@ -1,0 +1,40 @@
+// What the mains of the daemons share: the wait for the end, and the meaning of common flags.
+#pragma once
+
+#include <atomic>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "lib/env/log_sink.h"
+
+namespace storpool::embed {
+
+// SIGTERM and SIGINT end a daemon cleanly. Made first in main, before any thread: they inherit that
+// these signals are blocked.
+class Ending {
+ public:
+  Ending();
+  // Waits for one of the signals or for Fail. Returns the exit code of the process: 0 or 1.
+  int Wait();
+  // Any thread: the daemon cannot go on. The reason goes to standard error.
+  void Fail(std::string_view reason);
+
+ private:
+  std::atomic<bool> failed_ = false;
+};
+
+// "debug", "info", "warning" or "error".
+absl::StatusOr<env::LogLevel> ParseLogLevel(std::string_view text);
+
+// "a,b,c" without empty pieces.
+std::vector<std::string> SplitList(std::string_view text);
+
+// Prints "PROGRAM: error" to standard error and returns 1, the exit code of a failed start.
+int StartFailed(std::string_view program, const absl::Status& why);
+
+inline constexpr std::string_view kVersion = "0.1.0";
+inline constexpr std::string_view kMetadataAddress = "127.0.0.1:7480";
+
+}  // namespace storpool::embed

@@ -1,0 +1,196 @@
+#include "lib/env/posix/disk_file.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include "gtest/gtest.h"
+#include "lib/base/buffer.h"
+#include "lib/env/posix/posix_device.h"
+
+namespace storpool::env {
+namespace {
+
+class DiskFileTest : public testing::Test {
+ protected:
+  DiskFileTest() {
+    std::filesystem::remove_all(folder);
+    std::filesystem::create_directories(folder);
+  }
+  ~DiskFileTest() override { std::filesystem::remove_all(folder); }
+  std::string Path(const std::string& name) const { return (folder / name).string(); }
+  static bool Names(const absl::Status& status, const std::string& text) {
+    return std::string(status.message()).find(text) != std::string::npos;
+  }
+  const std::filesystem::path folder = std::filesystem::path(testing::TempDir()) / "disk_file_test";
+};
+
+TEST_F(DiskFileTest, MakesAFileOfZeroesAndTellsItsProgress) {
+  std::vector<uint64_t> progress;
+  ASSERT_TRUE(CreateDiskFile(Path("d"), (2 << 20) + 4096, false, [&](uint64_t done) {
+                progress.push_back(done);
+              }).ok());
+  EXPECT_EQ(progress, (std::vector<uint64_t>{1 << 20, 2 << 20, (2 << 20) + 4096}));
+  struct stat file;
+  ASSERT_EQ(stat(Path("d").c_str(), &file), 0);
+  EXPECT_EQ(file.st_size, (2 << 20) + 4096);
+  EXPECT_GE(file.st_blocks * 512, file.st_size);
+}
+
+TEST_F(DiskFileTest, ASparseFileTakesNoRoom) {
+  ASSERT_TRUE(CreateDiskFile(Path("d"), 64 << 20, true).ok());
+  struct stat file;
+  ASSERT_EQ(stat(Path("d").c_str(), &file), 0);
+  EXPECT_EQ(file.st_size, 64 << 20);
+  EXPECT_LT(file.st_blocks * 512, 1 << 20);
+}
+
+TEST_F(DiskFileTest, RefusesWhatExistsOddSizesAndMissingFolders) {
+  ASSERT_TRUE(CreateDiskFile(Path("d"), 4096, true).ok());
+  const absl::Status exists = CreateDiskFile(Path("d"), 4096, true);
+  EXPECT_EQ(exists.code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_TRUE(Names(exists, Path("d")));
+  EXPECT_EQ(CreateDiskFile(Path("e"), 4097, true).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(CreateDiskFile(Path("no/d"), 4096, true).code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(DiskFileTest, AnUnfinishedFileIsRemovedAndTheWayOutNamed) {
+  // Larger than any file system here: the size is refused before anything is written.
+  const absl::Status full = CreateDiskFile(Path("d"), uint64_t{1} << 60, true);
+  EXPECT_FALSE(full.ok());
+  EXPECT_TRUE(Names(full, Path("d"))) << full;
+  EXPECT_FALSE(std::filesystem::exists(Path("d")));
+}
+
+TEST_F(DiskFileTest, AFullFileSystemIsNamedAndNothingStays) {
+  // The limit on file sizes stops the write where a full file system would.
+  const rlimit small{1 << 20, RLIM_INFINITY};
+  rlimit before;
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, SIG_IGN);
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  const absl::Status status = CreateDiskFile(Path("d"), 4 << 20, false);
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+  EXPECT_TRUE(Names(status, "make room")) << status;
+  EXPECT_TRUE(Names(status, Path("d"))) << status;
+  EXPECT_FALSE(std::filesystem::exists(Path("d")));
+}
+
+TEST_F(DiskFileTest, ADiskIsHeldByOneOnly) {
+  ASSERT_TRUE(CreateDiskFile(Path("d"), 1 << 20, true).ok());
+  const auto first = OpenDisk(Path("d"), {});
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_EQ(first->info.size_bytes, 1u << 20);
+  EXPECT_TRUE(first->info.volatile_cache);
+  EXPECT_FALSE(first->info.can_discard);
+  const auto second = OpenDisk(Path("d"), {});
+  EXPECT_EQ(second.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_TRUE(Names(second.status(), "in use")) << second.status();
+  EXPECT_TRUE(Names(second.status(), Path("d"))) << second.status();
+  close(first->fd);
+  const auto third = OpenDisk(Path("d"), {.volatile_cache = false, .discard_file = true});
+  ASSERT_TRUE(third.ok());
+  EXPECT_FALSE(third->info.volatile_cache);
+  EXPECT_TRUE(third->info.can_discard);
+  close(third->fd);
+}
+
+TEST_F(DiskFileTest, WhatIsNoDiskIsRefused) {
+  EXPECT_EQ(OpenDisk(Path("none"), {}).status().code(), absl::StatusCode::kNotFound);
+  const auto folder_status = OpenDisk(folder.string(), {}).status();
+  EXPECT_EQ(folder_status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_TRUE(Names(folder_status, "neither a file nor a block device"));
+}
+
+class Io : public DeviceIo {
+ public:
+  void OnDone(const absl::Status& s) override {
+    status = s;
+    done = true;
+  }
+  absl::Status status;
+  bool done = false;
+};
+
+class PosixDeviceTest : public DiskFileTest {
+ protected:
+  void Open(const PosixDevice::Options& options) {
+    ASSERT_TRUE(CreateDiskFile(Path("d"), 1 << 20, false).ok());
+    auto opened = PosixDevice::Open(reactor, Path("d"), options);
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    device = *std::move(opened);
+  }
+  void Run(Io& io) {
+    device->Queue(&io);
+    ASSERT_TRUE(reactor.RunUntil([&] { return io.done; }, Duration::Seconds(10)));
+  }
+  PosixReactor reactor;
+  BufferPool pool;
+  std::unique_ptr<PosixDevice> device;
+};
+
+TEST_F(PosixDeviceTest, AShortReadIsAnErrorThatNamesItsPlace) {
+  Open({});
+  ASSERT_EQ(truncate(Path("d").c_str(), 512 << 10), 0);
+  const Buffer memory = pool.Allocate(8192);
+  const IoSlice slice{memory.data(), memory.size()};
+  Io read;
+  read.slices = {&slice, 1};
+  read.offset_bytes = (512 << 10) - 4096;
+  Run(read);
+  EXPECT_EQ(read.status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_TRUE(Names(read.status, Path("d"))) << read.status;
+  EXPECT_TRUE(Names(read.status, "at 520192: only 4096 bytes")) << read.status;
+}
+
+TEST_F(PosixDeviceTest, ARefusedRequestIsAnErrorAndTheNextOnesRun) {
+  Open({});
+  const Buffer memory = pool.Allocate(8192);
+  const IoSlice good{memory.data(), 4096};
+  Io first, second;
+  first.slices = {&good, 1};
+  first.offset_bytes = 1;  // no sector begins there
+  second.slices = {&good, 1};
+  device->Queue(&first);
+  Run(second);
+  EXPECT_TRUE(first.done);
+  EXPECT_TRUE(Names(first.status, "Invalid argument")) << first.status;
+  EXPECT_TRUE(second.status.ok()) << second.status;
+}
+
+TEST_F(PosixDeviceTest, DiscardedRoomOfAFileIsGivenBack) {
+  Open({.disk = {.discard_file = true}});
+  struct stat before, after;
+  ASSERT_EQ(stat(Path("d").c_str(), &before), 0);
+  Io discard;
+  discard.op = DeviceIo::Op::kDiscard;
+  discard.discard_bytes = 512 << 10;
+  Run(discard);
+  EXPECT_TRUE(discard.status.ok()) << discard.status;
+  ASSERT_EQ(stat(Path("d").c_str(), &after), 0);
+  EXPECT_LT(after.st_blocks, before.st_blocks);
+  EXPECT_EQ(after.st_size, before.st_size);
+}
+
+TEST_F(PosixDeviceTest, AWriteThatNeedsNoFlushCountsNone) {
+  Open({.disk = {.volatile_cache = false}});
+  const Buffer memory = pool.AllocateZeroed(4096);
+  const IoSlice slice{memory.data(), memory.size()};
+  Io write;
+  write.op = DeviceIo::Op::kWrite;
+  write.durable = true;
+  write.slices = {&slice, 1};
+  Run(write);
+  EXPECT_TRUE(write.status.ok());
+  EXPECT_EQ(device->counters().flushes, 0u);
+}
+
+}  // namespace
+}  // namespace storpool::env

@@ -1,0 +1,105 @@
+#include "lib/frontends/nbd/server.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "lib/base/limits.h"
+
+namespace storpool::nbd {
+
+Server::Server(env::Reactor& reactor, env::LogSink& log, ExportDirectory& exports)
+    : reactor_(reactor),
+      log_(log),
+      exports_(exports),
+      cut_off_timer_(reactor, [this] { CutOff(); }) {}
+
+Server::~Server() { reactor_.Unschedule(this); }
+
+absl::Status Server::Listen(env::Network& network, std::string_view address) {
+  auto listener = network.Listen(
+      address, [this](std::unique_ptr<env::Stream> stream) { return Accept(std::move(stream)); });
+  if (!listener.ok()) return listener.status();
+  listener_ = *std::move(listener);
+  return absl::OkStatus();
+}
+
+env::StreamHandler* Server::Accept(std::unique_ptr<env::Stream> stream) {
+  if (sessions_.size() >= kNbdConnectionsMax) {
+    log_.Log(env::LogLevel::kWarning, "nbd",
+             absl::StrCat("refused ", stream->peer_address(), ": ", kNbdConnectionsMax,
+                          " connections are open already"));
+    return nullptr;
+  }
+  ++counters_.connections;
+  ++counters_.connections_open;
+  sessions_.push_back(std::make_unique<Session>(*this, std::move(stream)));
+  return sessions_.back().get();
+}
+
+std::vector<std::string> Server::ClientsOf(std::string_view name) const {
+  std::vector<std::string> clients;
+  for (const auto& session : sessions_) {
+    if (session->Uses(name)) clients.push_back(session->peer());
+  }
+  return clients;
+}
+
+void Server::CloseExport(std::string_view name, absl::AnyInvocable<void()> done) {
+  std::vector<Session*> sessions;
+  for (const auto& session : sessions_) {
+    if (session->Uses(name)) sessions.push_back(session.get());
+  }
+  CloseSessions(std::move(sessions), std::move(done));
+}
+
+void Server::Stop(absl::AnyInvocable<void()> done) {
+  listener_ = nullptr;
+  std::vector<Session*> sessions;
+  for (const auto& session : sessions_) sessions.push_back(session.get());
+  CloseSessions(std::move(sessions), std::move(done));
+}
+
+void Server::CloseSessions(std::vector<Session*> sessions, absl::AnyInvocable<void()> done) {
+  const Instant cut_off_at = reactor_.Now() + Duration::Millis(kNbdDrainMs);
+  closing_.push_back({sessions, cut_off_at, std::move(done)});
+  if (!cut_off_timer_.active()) cut_off_timer_.StartAt(cut_off_at);
+  for (Session* session : sessions) session->Drain();
+  reactor_.Schedule(env::Phase::kReport, this);
+}
+
+void Server::CutOff() {
+  const Instant now = reactor_.Now();
+  Instant next = Instant::Max();
+  for (const Closing& closing : closing_) {
+    if (closing.cut_off_at > now) {
+      next = std::min(next, closing.cut_off_at);
+      continue;
+    }
+    for (Session* session : closing.sessions) session->Abandon();
+  }
+  if (next < Instant::Max()) cut_off_timer_.StartAt(next);
+}
+
+void Server::OnSessionOver(Session* session) {
+  over_.push_back(session);
+  reactor_.Schedule(env::Phase::kReport, this);
+}
+
+void Server::OnPhase(env::Phase) {
+  for (Session* session : std::exchange(over_, {})) {
+    --counters_.connections_open;
+    for (Closing& closing : closing_) std::erase(closing.sessions, session);
+    std::erase_if(sessions_, [&](const auto& owned) { return owned.get() == session; });
+  }
+  std::vector<absl::AnyInvocable<void()>> done;
+  std::erase_if(closing_, [&](Closing& closing) {
+    if (!closing.sessions.empty()) return false;
+    done.push_back(std::move(closing.done));
+    return true;
+  });
+  if (closing_.empty()) cut_off_timer_.Stop();
+  for (auto& callback : done) callback();  // The last one may destroy the server.
+}
+
+}  // namespace storpool::nbd

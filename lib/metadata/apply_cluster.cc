@@ -1,0 +1,305 @@
+// The cluster itself, nodes, disks, clients and placement groups.
+#include <algorithm>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "lib/metadata/errors.h"
+#include "lib/metadata/state.h"
+#include "lib/model/names.h"
+
+namespace storpool::metadata {
+namespace {
+
+constexpr size_t kUuidBytes = 16;
+constexpr size_t kSecretBytes = 32;
+
+absl::Status AsInvalid(const absl::Status& status) {
+  return status.ok() ? status : InvalidParam(std::string(status.message()));
+}
+
+std::string Shown(const Disk& disk) { return absl::StrCat("disk ", disk.id()); }
+
+}  // namespace
+
+absl::Status State::Do(const InitCluster& c, Outcome& out) {
+  if (initialized()) {
+    return ObjectExists(absl::StrCat("cluster ", cluster_.name(),
+                                     " exists here already; another one needs another folder"));
+  }
+  if (c.uuid().size() != kUuidBytes || c.secret().size() != kSecretBytes) {
+    return InvalidParam("a cluster needs a uuid of 16 bytes and a digest of its secret");
+  }
+  SP_RETURN_IF_ERROR(AsInvalid(model::ValidateClusterName(c.name())));
+  ClusterRecord record;
+  record.set_uuid(c.uuid());
+  record.set_name(c.name());
+  record.set_secret(c.secret());
+  record.set_generation(1);
+  record.set_next_volume(1);
+  record.set_next_lineage(1);
+  record.set_next_fence(1);
+  record.set_next_table(1);
+  record.set_next_group(1);
+  PutCluster(record);
+  Touch("disks", out);
+  out.result.set_changed(true);
+  return absl::OkStatus();
+}
+
+absl::Status State::CheckNode(const NodeJoined& c) const {
+  const NodeHere& node = c.node();
+  if (node.id() > kNodeIdMax) {
+    return InvalidParam(absl::StrCat("node id ", node.id(), " is above ", kNodeIdMax));
+  }
+  if (!node.fault_set().empty()) {
+    SP_RETURN_IF_ERROR(AsInvalid(model::ValidateGroupName(node.fault_set())));
+  }
+  std::set<uint32_t> seen;
+  for (const DiskHere& here : node.disks()) {
+    if (here.id() > kDiskIdMax || here.store() == 0) {
+      return InvalidParam(absl::StrCat("node ", node.id(), " gives disk ", here.id(),
+                                       ", which is no disk id from 0 to ", kDiskIdMax,
+                                       " or has no store"));
+    }
+    if (!seen.insert(here.id()).second) {
+      return InvalidParam(absl::StrCat("node ", node.id(), " gives disk ", here.id(), " twice"));
+    }
+    const DiskRecord* known = disks_.Find(here.id());
+    if (known == nullptr || known->disk().node() == node.id()) continue;
+    const Node* other = nodes_.Find(known->disk().node());
+    if (known->disk().state() == Disk::UP && other != nullptr && other->up()) {
+      return Busy(absl::StrCat("disk ", here.id(), " is in use on node ", other->id(),
+                               "; two nodes cannot give the same disk id"));
+    }
+    if (known->disk().store() != here.store()) {
+      return InvalidParam(absl::StrCat("disk id ", here.id(), " belongs to a disk of node ",
+                                       known->disk().node(), "; choose another id, or 'disk ",
+                                       here.id(), " forget' first"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status State::Do(const NodeJoined& c, Outcome& out) {
+  SP_RETURN_IF_ERROR(CheckNode(c));
+  const NodeHere& here = c.node();
+  Node node;
+  node.set_id(here.id());
+  node.set_name(here.name());
+  node.set_address(here.address());
+  node.set_fault_set(here.fault_set());
+  node.set_up(true);
+  node.set_process(c.process());
+  nodes_.Put(node.id(), node);
+  std::set<uint32_t> given;
+  for (const DiskHere& disk : here.disks()) {
+    given.insert(disk.id());
+    TakeDisk(c, disk, out);
+  }
+  std::vector<uint32_t> gone;
+  for (const auto& [id, record] : disks_.all()) {
+    if (record.disk().node() == here.id() && record.disk().state() == Disk::UP &&
+        !given.contains(static_cast<uint32_t>(id))) {
+      gone.push_back(static_cast<uint32_t>(id));
+    }
+  }
+  for (uint32_t id : gone) {
+    DiskBecomes(id, Disk::DOWN, absl::StrCat("node ", here.id(), " does not give it any more"),
+                c.now_seconds(), out);
+  }
+  TakeHighest(c);
+  Touch("disks", out);
+  out.result.set_changed(true);
+  return absl::OkStatus();
+}
+
+void State::TakeDisk(const NodeJoined& c, const DiskHere& here, Outcome&) {
+  const DiskRecord* known = disks_.Find(here.id());
+  DiskRecord record;
+  if (known != nullptr) record = *known;
+  const bool same_life =
+      record.disk().store() == here.store() && record.disk().incarnation() == here.incarnation();
+  // An ejected disk stays out for the rest of that life: its node tests it when it starts (6.7).
+  const bool stays_out = same_life && record.disk().state() == Disk::EJECTED;
+  Disk* disk = record.mutable_disk();
+  disk->set_id(here.id());
+  disk->set_node(c.node().id());
+  disk->set_store(here.store());
+  disk->set_incarnation(here.incarnation());
+  disk->set_size_bytes(here.size_bytes());
+  disk->set_device_class(here.device_class());
+  disk->set_address(c.node().address());
+  if (!stays_out) {
+    disk->set_state(Disk::UP);
+    disk->clear_state_reason();
+    record.set_down_since_seconds(0);
+  }
+  record.set_damaged(here.damaged());
+  disks_.Put(here.id(), record);
+}
+
+void State::TakeHighest(const NodeJoined& c) {
+  ClusterRecord cluster = cluster_;
+  for (const DiskHere& disk : c.node().disks()) {
+    cluster.set_next_lineage(std::max(cluster.next_lineage(), disk.highest_lineage() + 1));
+    cluster.set_next_volume(std::max(cluster.next_volume(), disk.highest_volume() + 1));
+    for (const ChainHere& here : disk.chains()) {
+      const ChainRecord* chain = chains_.Find(here.chain());
+      if (chain == nullptr || here.epoch() > kEpochMax) continue;
+      if (here.epoch() <= std::max(chain->epoch_floor(), chain->config().named().epoch())) continue;
+      ChainRecord raised = *chain;
+      raised.set_epoch_floor(here.epoch());
+      chains_.Put(here.chain(), raised);
+    }
+  }
+  if (cluster.restoring()) {
+    auto& waits = *cluster.mutable_restore_waits_for();
+    waits.erase(std::remove(waits.begin(), waits.end(), c.node().id()), waits.end());
+    cluster.set_restoring(!waits.empty());
+  }
+  PutCluster(cluster);
+}
+
+absl::Status State::Do(const EndRestore&, Outcome& out) {
+  if (!cluster_.restoring()) return absl::OkStatus();
+  ClusterRecord cluster = cluster_;
+  cluster.set_restoring(false);
+  cluster.clear_restore_waits_for();
+  PutCluster(cluster);
+  BumpGeneration(out);
+  return absl::OkStatus();
+}
+
+absl::Status State::Do(const ClientJoined& c, Outcome& out) {
+  const uint32_t id = c.client().id();
+  if (id == 0 || id > kClientIdMax) {
+    return InvalidParam(absl::StrCat("client id ", id, " is not within 1 and ", kClientIdMax));
+  }
+  const ClientRecord* known = clients_.Find(id);
+  const bool new_life = known == nullptr || known->process() != c.process();
+  ClientRecord record;
+  record.set_id(id);
+  record.set_name(c.client().name());
+  record.set_process(c.process());
+  record.set_nbd_address(c.client().nbd_address());
+  clients_.Put(id, record);
+  Touch(absl::StrCat("attachments/", id), out);
+  out.result.set_changed(new_life);
+  if (!new_life) return absl::OkStatus();
+  std::vector<Attachment> mine;
+  for (const auto& [key, a] : attachments_.all()) {
+    if (key.second == id) mine.push_back(a.attachment());
+  }
+  // Every start of a client process is a new session, under the fence for its former one (5.8).
+  for (const Attachment& a : mine) StartFence(a, FenceRecord::GRANT, out);
+  return absl::OkStatus();
+}
+
+absl::Status State::Do(const ForgetDisk& c, Outcome& out) {
+  const DiskRecord* record = disks_.Find(c.disk());
+  if (record == nullptr) {
+    return ObjectDoesNotExist(absl::StrCat("disk ", c.disk(), " does not exist"));
+  }
+  if (record->disk().state() == Disk::UP) {
+    return Busy(absl::StrCat(Shown(record->disk()), " is up on node ", record->disk().node(),
+                             "; only a disk that is down can be forgotten"));
+  }
+  const std::map<uint64_t, PlacementGroup> groups = groups_.all();
+  for (const auto& [id, group] : groups) {
+    PlacementGroup changed = group;
+    auto& disks = *changed.mutable_disks();
+    disks.erase(std::remove(disks.begin(), disks.end(), c.disk()), disks.end());
+    if (disks.size() != group.disks_size()) groups_.Put(id, changed);
+  }
+  // What it still had to drop is gone with it: base nothing if it ever returns (5.5g).
+  const std::map<uint64_t, DropRecord> drops = drops_.all();
+  for (const auto& [lineage, drop] : drops) {
+    DropsDone done;
+    done.set_disk(c.disk());
+    done.add_lineages(lineage);
+    SP_CHECK(Do(done, out).ok());
+  }
+  disks_.Erase(c.disk());
+  Touch("disks", out);
+  BumpGeneration(out);
+  return absl::OkStatus();
+}
+
+absl::Status State::CheckDisks(const UpdateGroup& c) const {
+  for (uint32_t id : c.add_disks()) {
+    if (!disks_.contains(id)) {
+      return ObjectDoesNotExist(
+          absl::StrCat("disk ", id, " does not exist; 'disk list' shows all"));
+    }
+  }
+  const PlacementGroup* group = FindGroup(c.name());
+  for (uint32_t id : c.remove_disks()) {
+    const bool there = group != nullptr && std::find(group->disks().begin(), group->disks().end(),
+                                                     id) != group->disks().end();
+    if (!there) {
+      return ObjectDoesNotExist(
+          absl::StrCat("placement group ", c.name(), " does not have disk ", id));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status State::Do(const UpdateGroup& c, Outcome& out) {
+  SP_RETURN_IF_ERROR(AsInvalid(model::ValidateGroupName(c.name())));
+  const PlacementGroup* known = FindGroup(c.name());
+  if (known != nullptr && c.only_create()) {
+    return ObjectExists(absl::StrCat("placement group ", c.name(), " exists"));
+  }
+  SP_RETURN_IF_ERROR(CheckDisks(c));
+  if (!c.rename().empty()) {
+    SP_RETURN_IF_ERROR(AsInvalid(model::ValidateGroupName(c.rename())));
+    if (c.rename() != c.name() && FindGroup(c.rename()) != nullptr) {
+      return ObjectExists(absl::StrCat("placement group ", c.rename(), " exists"));
+    }
+  }
+  PlacementGroup group;
+  if (known != nullptr) {
+    group = *known;
+  } else {
+    ClusterRecord cluster = cluster_;
+    group.set_id(cluster.next_group());
+    cluster.set_next_group(cluster.next_group() + 1);
+    PutCluster(cluster);
+  }
+  std::set<uint32_t> disks(group.disks().begin(), group.disks().end());
+  disks.insert(c.add_disks().begin(), c.add_disks().end());
+  for (uint32_t id : c.remove_disks()) disks.erase(id);
+  group.set_name(c.rename().empty() ? c.name() : c.rename());
+  group.clear_disks();
+  for (uint32_t id : disks) group.add_disks(id);
+  const std::map<uint64_t, Template> templates = templates_.all();
+  for (const auto& [id, t] : templates) {  // they name their groups
+    Template renamed = t;
+    if (t.place_head() == c.name()) renamed.set_place_head(group.name());
+    if (t.place_all() == c.name()) renamed.set_place_all(group.name());
+    if (t.place_tail() == c.name()) renamed.set_place_tail(group.name());
+    templates_.Put(id, renamed);
+  }
+  out.result.set_id(group.id());
+  groups_.Put(group.id(), group);
+  BumpGeneration(out);
+  return absl::OkStatus();
+}
+
+absl::Status State::Do(const DeleteGroup& c, Outcome& out) {
+  const PlacementGroup* group = FindGroup(c.name());
+  if (group == nullptr) {
+    return ObjectDoesNotExist(absl::StrCat("placement group '", c.name(),
+                                           "' does not exist; 'placementGroup list' shows all"));
+  }
+  for (const auto& [id, t] : templates_.all()) {
+    if (t.place_head() == c.name() || t.place_all() == c.name() || t.place_tail() == c.name()) {
+      return Busy(absl::StrCat("placement group ", c.name(), " is used by template ", t.name()));
+    }
+  }
+  groups_.Erase(group->id());
+  BumpGeneration(out);
+  return absl::OkStatus();
+}
+
+}  // namespace storpool::metadata

@@ -1,0 +1,21 @@
+// Errors with StorPool's names, which its public clients test (reference 2: error names). The name
+// travels as a payload of the status, so that a front end renders it without guessing.
+#pragma once
+
+#include <string_view>
+
+#include "absl/status/status.h"
+
+namespace storpool::metadata {
+
+absl::Status ObjectDoesNotExist(std::string_view text);     // kNotFound
+absl::Status ObjectExists(std::string_view text);           // kAlreadyExists
+absl::Status Busy(std::string_view text);                   // kUnavailable: may pass by itself
+absl::Status InvalidParam(std::string_view text);           // kInvalidArgument
+absl::Status InsufficientResources(std::string_view text);  // kResourceExhausted
+
+// StorPool's name of the error: of the payload, or by the code for a status from elsewhere
+// ("internalError" when nothing fits); empty for OK.
+std::string_view ErrorName(const absl::Status& status);
+
+}  // namespace storpool::metadata

@@ -1,0 +1,29 @@
+// The keys of metadata's store. Numbers are fixed-width hexadecimal, so that a scan is in order.
+//
+//   cluster              ClusterRecord       applied              log index, hexadecimal
+//   node/ID              Node                disk/ID              DiskRecord
+//   client/ID            ClientRecord        group/ID             PlacementGroup
+//   template/ID          Template            chain/RAW            ChainRecord
+//   volume/ID            Volume              line/LINEAGE         Line
+//   attachment/VOL-CLI   AttachmentRecord    fence/ID             FenceRecord
+//   drop/LINEAGE         DropRecord          former/DISK-CHAIN    FormerRecord
+//   section/NAME         version of a section: log index of its last change (design 6.6)
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace storpool::metadata {
+
+inline constexpr char kClusterKey[] = "cluster";
+inline constexpr char kAppliedKey[] = "applied";
+inline constexpr char kSectionPrefix[] = "section/";
+
+std::string EncodeKey(uint64_t number);
+std::string EncodeKey(std::pair<uint64_t, uint64_t> numbers);
+bool DecodeKey(std::string_view text, uint64_t& number);
+bool DecodeKey(std::string_view text, std::pair<uint64_t, uint64_t>& numbers);
+
+}  // namespace storpool::metadata

@@ -1,0 +1,186 @@
+// The metadata service that leads: it listens to nodes and clients, decides by clock, appends
+// commands to the log, and tells what was applied (design 6, 8).
+//
+// Invariants: nothing is told to anyone before it is in the log; every decision is level-triggered
+// (wanted against actual, again after each change and each tick), so a lost message only delays;
+// the state is changed by State::Apply alone. Reactor thread only; callbacks never run from within
+// the call that asked for them.
+#pragma once
+
+#include <list>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "lib/control/link.h"
+#include "lib/env/key_value.h"
+#include "lib/env/log_sink.h"
+#include "lib/env/reactor.h"
+#include "lib/env/replicated_log.h"
+#include "lib/metadata/detection.h"
+#include "lib/metadata/fence_progress.h"
+#include "lib/metadata/live_view.h"
+#include "lib/metadata/naming.h"
+#include "lib/metadata/sections.h"
+#include "lib/metadata/state.h"
+
+namespace storpool::metadata {
+
+struct Options {
+  Duration heartbeat = Duration::Millis(kHeartbeatMs);
+  Duration ejection = Duration::Millis(kEjectionMs);
+  Duration rebuild_delay = Duration::Millis(kRebuildDelayMs);
+  Duration tick = Duration::Millis(100);
+  // A chain that was not opened is named again after this, then after twice as long, and so on.
+  Duration name_retry = Duration::Millis(2000);
+  Duration name_retry_max = Duration::Millis(30000);
+  // How long a chain whose members all restarted waits for the last of them (hazard 4.17).
+  Duration settle = Duration::Millis(3000);
+  // A fence that some chain has not answered names that chain again after this (S2).
+  Duration fence_wait = Duration::Millis(1000);
+  uint64_t term = 1;  // of this leader; higher than that of any before
+};
+
+class Leader : public control::PeerHandler {
+ public:
+  using Done = absl::AnyInvocable<void(absl::StatusOr<CommandResult>)>;
+  using Condition = absl::AnyInvocable<bool(const State&, const LiveView&)>;
+
+  Leader(env::Reactor& reactor, env::KeyValueStore& store, env::ReplicatedLog& log,
+         env::LogSink& sink, Options options = {});
+  Leader(const Leader&) = delete;
+  Leader& operator=(const Leader&) = delete;
+  ~Leader() override;
+
+  // Loads the state and begins to follow the log. Once.
+  absl::Status Start();
+
+  // Appends a command; `done` comes when it was applied here, with its result or its error.
+  // kFailedPrecondition before the cluster is initialised (except for init itself).
+  void Propose(Command command, Done done);
+  // Calls `done` with OK as soon as the condition holds (asked after every change), or with
+  // kDeadlineExceeded. A timeout of 0 waits for ever.
+  void WaitUntil(Condition condition, Duration timeout,
+                 absl::AnyInvocable<void(absl::Status)> done);
+
+  const State& state() const { return state_; }
+  const LiveView& live() const { return live_; }
+
+  void OnPeer(control::Peer* peer) override;
+  void OnPeerMessage(control::Peer* peer, const ToMetadata& message) override;
+  void OnPeerGone(control::Peer* peer, bool refused) override;
+
+ private:
+  enum class Kind { kUnknown, kNode, kClient };
+  struct PeerState {
+    control::Peer* link = nullptr;
+    Kind kind = Kind::kUnknown;
+    uint32_t id = 0;
+    uint64_t process = 0;
+    bool registered = false;  // Registered was sent
+    Register hello;           // until then: what it is being taken in with
+    Subscriptions sections;
+
+    bool Is(Kind wanted, uint32_t wanted_id) const {
+      return registered && kind == wanted && id == wanted_id;
+    }
+  };
+  struct Wait {
+    Condition condition;
+    Instant deadline;
+    absl::AnyInvocable<void(absl::Status)> done;
+  };
+
+  // leader.cc
+  void OnLogEntry(const env::ReplicatedLog::LogEntry& entry);
+  void TellOf(const Outcome& outcome);
+  void Changed();  // something may have to be decided, told or finished: once a turn
+  void Settle();
+  void CheckWaits();
+  void Tick();
+  void AddAlarm(const std::string& from, const std::string& text);
+  absl::Status CheckLive(const Command& command) const;
+
+  // registration.cc
+  void OnRegister(const std::shared_ptr<PeerState>& peer, const Register& message);
+  absl::Status CheckRegister(const Register& message) const;
+  void Refuse(PeerState& peer, const absl::Status& why, bool final);
+  void Welcome(PeerState& peer);
+  void WelcomeNode(const PeerState& peer);
+  std::shared_ptr<PeerState> StateOf(control::Peer* link) const;
+  void Remove(control::Peer* link);
+  void CloseOther(Kind kind, uint32_t id, const PeerState* except);
+  PeerState* FindPeer(Kind kind, uint32_t id);
+  PeerState* PeerOfDisk(uint32_t disk);
+  bool OwnsDisk(const PeerState& peer, uint32_t disk) const;
+  std::string NameOf(const PeerState& peer) const;
+
+  // peer_messages.cc
+  void OnNodeMessage(PeerState& peer, const ToMetadata& message);
+  void Handle(PeerState& peer, const Heartbeat& message);
+  void Handle(PeerState& peer, const OpenReady& message);
+  void Handle(PeerState& peer, const LevelFailed& message);
+  void Handle(PeerState& peer, const Promotable& message);
+  void Handle(PeerState& peer, const Raised& message);
+  void Handle(PeerState& peer, const Subscribe& message);
+  void Handle(PeerState& peer, const Dropped& message);
+  void Handle(PeerState& peer, const DiskFailed& message);
+  void Handle(PeerState& peer, const AttachmentReady& message);
+  void Handle(PeerState& peer, const MemberBases& message);
+
+  // deciding.cc
+  void Decide();
+  void DecideMembers();
+  void DecideFences(ChangeMembers& change);
+  void DecideOpens();
+  void DecideDesired(ChangeMembers& change);
+  LiveMembers MembersNow(const ChangeMembers& change) const;
+  void WatchDisks(Instant now);
+
+  // telling.cc
+  void SendNames(const std::set<uint32_t>& chains);
+  void SendOpened(const std::set<uint32_t>& chains);
+  void SendRaise(const FenceRecord& fence);
+  void SendDrops(const std::set<uint32_t>& disks);
+  void SendEndedSession(const FenceRecord& fence);
+  void SendHorizons();
+  void ForgetBasesOfOthers(uint32_t chain);
+  void PushSections();
+
+  env::Reactor& reactor_;
+  env::ReplicatedLog& log_;
+  env::LogSink& sink_;
+  const Options options_;
+  State state_;
+  LiveView live_;
+  Detection detection_;
+  NamingMemory naming_;
+  FenceProgress fence_progress_;
+  std::map<uint64_t, std::shared_ptr<PeerState>> peers_;  // in order of arrival
+  std::map<control::Peer*, uint64_t> arrivals_;           // for lookup only
+  uint64_t next_arrival_ = 1;
+  std::map<uint64_t, absl::StatusOr<CommandResult>> results_;  // by proposal, until Append's done
+  std::set<uint64_t> mine_;                                    // proposals without a result
+  uint64_t next_proposal_;
+  bool deciding_ = false;  // a change of members is in the log, not yet applied
+  bool opening_ = false;   // the same for OpenChains
+  bool settle_posted_ = false;
+  bool news_ = false;  // some section has a new version
+  bool bases_changed_ = false;
+  std::set<uint32_t> ejected_;                    // nodes that are to go down with the next command
+  std::map<uint32_t, std::string> failed_disks_;  // that are to go out, and why
+  std::map<uint32_t, OpenChains::One> ready_;     // chains that can open
+  std::set<uint64_t> finishing_;                  // fences whose FenceDone is in the log
+  std::map<uint32_t, Instant> down_since_;        // disks, as this leader saw it
+  std::set<uint32_t> no_replacement_;             // templates that an alarm was raised for
+  std::map<uint32_t, uint64_t> horizons_sent_;    // by chain, for its open epoch
+  std::list<Wait> waits_;
+  env::Timer tick_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for callbacks of log and reactor
+};
+
+}  // namespace storpool::metadata

@@ -1,0 +1,68 @@
+// The volatile facts: who is there now, how much room, how far a resync is. Known to the leader
+// only, lost with it, and never input of State::Apply.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "lib/base/types.h"
+#include "proto/control.pb.h"
+
+namespace storpool::metadata {
+
+struct PeerFacts {
+  bool up = false;  // registered, and its link stands
+  Instant last_heard;
+  int64_t up_since_seconds = 0;  // since 1970
+  std::string version;
+  std::string address;  // of a client: where it exports volumes
+};
+
+struct RaisedAlarm {
+  int64_t at_seconds = 0;
+  std::string from;  // "node 3", "metadata"
+  std::string text;
+};
+
+class LiveView {
+ public:
+  static constexpr size_t kAlarmsMax = 100;
+
+  // Facts of one that was never seen are all zero.
+  PeerFacts node(uint32_t id) const { return Get(nodes_, id); }
+  PeerFacts client(uint32_t id) const { return Get(clients_, id); }
+  // nullptr if none was reported since this leader began.
+  const DiskRoom* room(uint32_t disk) const { return Find(rooms_, disk); }
+  const MemberBase* base(uint32_t chain, uint32_t disk) const {
+    return Find(bases_, std::pair(chain, disk));
+  }
+  const std::deque<RaisedAlarm>& alarms() const { return alarms_; }  // oldest first
+  int64_t started_seconds() const { return started_seconds_; }
+
+ private:
+  friend class Leader;
+  template <class Map, class Key>
+  static typename Map::mapped_type Get(const Map& map, const Key& key) {
+    const auto it = map.find(key);
+    return it == map.end() ? typename Map::mapped_type() : it->second;
+  }
+  template <class Map, class Key>
+  static const typename Map::mapped_type* Find(const Map& map, const Key& key) {
+    const auto it = map.find(key);
+    return it == map.end() ? nullptr : &it->second;
+  }
+  void AddAlarm(int64_t at_seconds, std::string from, std::string text);
+
+  std::map<uint32_t, PeerFacts> nodes_;
+  std::map<uint32_t, PeerFacts> clients_;
+  std::map<uint32_t, DiskRoom> rooms_;
+  std::map<std::pair<uint32_t, uint32_t>, MemberBase> bases_;  // chain, disk
+  std::deque<RaisedAlarm> alarms_;
+  int64_t started_seconds_ = 0;
+};
+
+}  // namespace storpool::metadata

@@ -1,0 +1,45 @@
+// The cluster map as its readers get it: sections with versions of their own (design 6.6).
+//
+//   "disks"            nodes and disks
+//   "table/ID"         the newest named config of each chain; pages of at most kConfigsPerPage
+//   "line/LINEAGE"     a line; of one that is gone: dropped, with the highest version
+//   "attachments/ID"   of that client, with lines and volumes
+//
+// A page that is not the last one carries the version that its reader had before, so that a reader
+// that misses the rest asks for all of it again.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "lib/metadata/state.h"
+#include "proto/control.pb.h"
+
+namespace storpool::metadata {
+
+inline constexpr int kConfigsPerPage = 256;
+inline constexpr size_t kSubscriptionsMax = 65536;
+
+std::string TableSectionName(uint32_t table);
+std::string LineSectionName(uint64_t lineage);
+std::string AttachmentsSectionName(uint32_t client);
+
+// What a reader that has version `known` of this section (0: nothing) must get; nothing if that is
+// the newest or no such section exists.
+std::vector<Section> SectionsAbove(const State& state, const std::string& name, uint64_t known);
+
+// What one peer follows, and what it has been sent.
+class Subscriptions {
+ public:
+  // False if it asks for too much or for something that is no section.
+  bool Add(const SectionVersion& wanted);
+  // Sections that are newer than what was sent; counts them as sent.
+  std::vector<Section> TakeNews(const State& state);
+
+ private:
+  std::map<std::string, uint64_t> sent_;
+};
+
+}  // namespace storpool::metadata

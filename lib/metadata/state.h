@@ -1,0 +1,170 @@
+// What metadata knows: a deterministic state machine over a key-value store (design 6.1).
+//
+// Invariants: the state is a function of the log (Apply knows no clock, no randomness, no
+// connection); the store equals the memory after every command; the applied index is stored in the
+// same batch as the changes of its command, so a command is applied exactly once. A command that
+// fails changes nothing but that index.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "lib/base/types.h"
+#include "lib/env/key_value.h"
+#include "lib/metadata/collection.h"
+#include "proto/cluster.pb.h"
+#include "proto/metadata.pb.h"
+
+namespace storpool::metadata {
+
+// What a command changed, for those who tell others.
+struct Events {
+  std::set<std::string> sections;       // names, as in control.proto
+  std::set<uint32_t> named;             // chains with a new name
+  std::set<uint32_t> opened;            // chains whose newest name was opened
+  std::set<uint32_t> disks_with_drops;  // have something (more) to drop
+  std::vector<uint64_t> fences;         // started
+  std::vector<FenceRecord> fences_done;
+};
+
+struct Outcome {
+  absl::Status status;
+  CommandResult result;
+  Events events;
+};
+
+class State {
+ public:
+  using Pair = std::pair<uint64_t, uint64_t>;
+
+  explicit State(env::KeyValueStore& store);
+
+  // Reads everything. kDataLoss if a record cannot be read.
+  absl::Status Load();
+  // Applies the command of log entry `index`, which must be applied() + 1. The store is written
+  // without sync: the log is the truth until Sync.
+  Outcome Apply(uint64_t index, const Command& command);
+  // Makes everything up to applied() durable in the store; then the log may be trimmed.
+  absl::Status Sync();
+
+  uint64_t applied() const { return applied_; }
+  bool initialized() const { return !cluster_.uuid().empty(); }
+  const ClusterRecord& cluster() const { return cluster_; }
+
+  // By id, in order of ids.
+  const std::map<uint64_t, Node>& nodes() const { return nodes_.all(); }
+  const std::map<uint64_t, DiskRecord>& disks() const { return disks_.all(); }
+  const std::map<uint64_t, ClientRecord>& clients() const { return clients_.all(); }
+  const std::map<uint64_t, PlacementGroup>& groups() const { return groups_.all(); }
+  const std::map<uint64_t, Template>& templates() const { return templates_.all(); }
+  const std::map<uint64_t, ChainRecord>& chains() const { return chains_.all(); }  // by raw id
+  const std::map<uint64_t, Volume>& volumes() const { return volumes_.all(); }
+  const std::map<uint64_t, Line>& lines() const { return lines_.all(); }
+  const std::map<Pair, AttachmentRecord>& attachments() const {  // by volume, client
+    return attachments_.all();
+  }
+  const std::map<uint64_t, FenceRecord>& fences() const { return fences_.all(); }
+  const std::map<uint64_t, DropRecord>& drops() const { return drops_.all(); }
+  const std::map<Pair, FormerRecord>& formers() const { return formers_.all(); }  // disk, chain
+
+  // nullptr if there is none.
+  const Node* FindNode(uint32_t id) const { return nodes_.Find(id); }
+  const DiskRecord* FindDisk(uint32_t id) const { return disks_.Find(id); }
+  const ClientRecord* FindClient(uint32_t id) const { return clients_.Find(id); }
+  const ChainRecord* FindChain(uint32_t raw) const { return chains_.Find(raw); }
+  const Line* FindLine(uint64_t lineage) const { return lines_.Find(lineage); }
+  const PlacementGroup* FindGroup(std::string_view name) const;
+  const Template* FindTemplate(std::string_view name) const;
+  const Template* FindTemplate(uint32_t id) const { return templates_.Find(id); }
+  // By name or "~globalId"; objectDoesNotExist with the name in it.
+  absl::StatusOr<Volume> FindVolume(std::string_view name) const;
+  const Volume* FindVolume(uint64_t id) const { return volumes_.Find(id); }
+  std::vector<uint32_t> ChainsOfDisk(uint32_t disk) const;  // member of the newest name
+  std::vector<uint32_t> ChainsOfTable(uint32_t table) const;
+
+  // Of a section; 0 if it never changed. Grows for ever, also over a change of leader.
+  uint64_t SectionVersion(const std::string& name) const;
+
+  const env::KeyValueStore& store() const { return store_; }
+
+ private:
+  using Result = absl::Status;
+  // One for each command; each validates everything before it changes anything.
+  Result Do(const InitCluster& c, Outcome& out);
+  Result Do(const NodeJoined& c, Outcome& out);
+  Result Do(const ClientJoined& c, Outcome& out);
+  Result Do(const ChangeMembers& c, Outcome& out);
+  Result Do(const OpenChains& c, Outcome& out);
+  Result Do(const ForgetDisk& c, Outcome& out);
+  Result Do(const UpdateGroup& c, Outcome& out);
+  Result Do(const DeleteGroup& c, Outcome& out);
+  Result Do(const CreateTemplate& c, Outcome& out);
+  Result Do(const UpdateTemplate& c, Outcome& out);
+  Result Do(const DeleteTemplate& c, Outcome& out);
+  Result Do(const CreateVolume& c, Outcome& out);
+  Result Do(const DeleteVolume& c, Outcome& out);
+  Result Do(const Attach& c, Outcome& out);
+  Result Do(const Detach& c, Outcome& out);
+  Result Do(const AttachmentChanged& c, Outcome& out);
+  Result Do(const FenceDone& c, Outcome& out);
+  Result Do(const DropsDone& c, Outcome& out);
+  Result Do(const EndRestore& c, Outcome& out);
+  Result Dispatch(const Command& command, Outcome& out);
+
+  // state.cc
+  uint64_t Now() const { return cluster_.version_base() + index_; }  // version of what it changes
+  void Touch(const std::string& section, Outcome& out);
+  void PutCluster(const ClusterRecord& record);
+  void BumpGeneration(Outcome& out);
+
+  // apply_cluster.cc
+  absl::Status CheckNode(const NodeJoined& c) const;
+  void TakeDisk(const NodeJoined& c, const DiskHere& here, Outcome& out);
+  void TakeHighest(const NodeJoined& c);
+  absl::Status CheckDisks(const UpdateGroup& c) const;
+
+  // apply_chains.cc
+  // Writes the next name of the chain: the epoch, the stores, the raises, the floors of fences.
+  void Name(ChainRecord record, std::vector<ChainMember> members, Outcome& out);
+  // The same members again.
+  void NameAgain(ChainRecord record, Outcome& out);
+  absl::Status CheckName(const ChainRecord& record, const NameChain& c) const;
+  void DiskBecomes(uint32_t disk, Disk::State state, const std::string& reason, int64_t seconds,
+                   Outcome& out);
+  // Disks of the `before` config that the opened one does not have: they are to drop the chain.
+  void Leave(const ChainConfig& before, const ChainConfig& opened, Outcome& out);
+  void Open(const OpenChains::One& c, Outcome& out);
+
+  // apply_attachments.cc
+  void StartFence(const Attachment& attachment, FenceRecord::Purpose purpose, Outcome& out);
+  void RemoveAttachment(uint64_t volume, uint32_t client, Outcome& out);
+  void DropFencesOf(uint64_t volume, uint32_t client);
+
+  env::KeyValueStore& store_;
+  env::KeyValueBatch batch_;  // of the command being applied
+  uint64_t applied_ = 0;
+  uint64_t index_ = 0;  // of the command being applied
+  ClusterRecord cluster_;
+  Collection<uint64_t, Node> nodes_;
+  Collection<uint64_t, DiskRecord> disks_;
+  Collection<uint64_t, ClientRecord> clients_;
+  Collection<uint64_t, PlacementGroup> groups_;
+  Collection<uint64_t, Template> templates_;
+  Collection<uint64_t, ChainRecord> chains_;
+  Collection<uint64_t, Volume> volumes_;
+  Collection<uint64_t, Line> lines_;
+  Collection<Pair, AttachmentRecord> attachments_;
+  Collection<uint64_t, FenceRecord> fences_;
+  Collection<uint64_t, DropRecord> drops_;
+  Collection<Pair, FormerRecord> formers_;
+  std::map<std::string, uint64_t> sections_;
+};
+
+}  // namespace storpool::metadata

@@ -1,0 +1,160 @@
+// What each effect of a replica does (lib/chain/effects.h).
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "lib/control/convert.h"
+#include "lib/node/chain_host.h"
+#include "lib/node/chain_table.h"
+#include "lib/node/clients.h"
+#include "lib/node/disk_host.h"
+#include "lib/node/leases.h"
+#include "lib/node/lines.h"
+#include "lib/node/metadata_session.h"
+#include "lib/node/peers.h"
+
+namespace storpool::node {
+namespace {
+
+// Appends a record to the store; returns its position.
+struct Appender {
+  chunkstore::ChunkStore& store;
+  ChainId chain;
+
+  uint64_t operator()(chain::AppendEntry&& r) const {
+    return store.AppendEntry(chain, std::move(r.entry));
+  }
+  uint64_t operator()(chain::AppendAdopt&& r) const {
+    return store.AppendAdopt(chain, r.epoch, control::ToMessage(r.config).SerializeAsString());
+  }
+  uint64_t operator()(chain::AppendVoid&& r) const {
+    return store.AppendVoid(chain, r.above, r.below);
+  }
+  uint64_t operator()(chain::AppendBase&& r) const { return store.AppendBase(chain, r.base); }
+  uint64_t operator()(chain::AppendChunkBase&& r) const {
+    return store.AppendChunkBase(chain, r.chunk, r.base);
+  }
+  uint64_t operator()(chain::AppendCompleteUpTo&& r) const {
+    return store.AppendCompleteUpTo(chain, r.complete_up_to);
+  }
+  uint64_t operator()(chain::AppendMinGeneration&& r) const {
+    return store.AppendMinGeneration(chain, r.raise.volume, r.raise.client, r.raise.generation);
+  }
+  uint64_t operator()(chain::AppendWindow&& r) const {
+    return store.AppendWindow(chain, r.session, r.window);
+  }
+  uint64_t operator()(chain::AppendEndSession&& r) const {
+    return store.AppendEndSession(chain, r.session);
+  }
+  uint64_t operator()(chain::AppendDiscardChain&&) const { return store.AppendDiscardChain(chain); }
+};
+
+}  // namespace
+
+void ChainHost::Do(chain::Persist&& e) {
+  const bool discard = std::holds_alternative<chain::AppendDiscardChain>(e.record);
+  const uint64_t position = std::visit(Appender{disk_.store(), chain_}, std::move(e.record));
+  if (!awaits_) disk_.AwaitsDurable(this);
+  awaits_ = true;
+  records_.Push(position);
+  if (discard) disk_.OnDiscarded(chain_, position);
+}
+
+void ChainHost::Do(chain::SetCommitted&& e) { disk_.store().SetCommitted(chain_, e.committed); }
+void ChainHost::Do(chain::StoreRead&& e) { disk_.Read(*this, std::move(e)); }
+void ChainHost::Do(chain::StoreScan&& e) { disk_.Scan(*this, std::move(e)); }
+void ChainHost::Do(chain::StorePendingAbove&& e) { disk_.ReadPending(*this, e); }
+
+void ChainHost::Do(chain::StoreListChunks&& e) {
+  std::vector<ChunkKey> chunks = disk_.store().ChunksAbove(chain_, e.above);
+  Step([&](chain::Replica& r, Instant now, chain::Effects& out) {
+    r.OnStoreChunks(e.id, std::move(chunks), now, out);
+  });
+}
+
+void ChainHost::Do(chain::Reserve&& e) {
+  const bool granted = disk_.store().Reserve(e.bytes);
+  Step([&](chain::Replica& r, Instant now, chain::Effects& out) {
+    r.OnRoom(e.purpose, e.bytes, granted, now, out);
+  });
+}
+
+void ChainHost::Do(chain::ReturnRoom&& e) { disk_.store().Unreserve(e.bytes); }
+
+void ChainHost::Do(chain::Send&& e) {
+  if (services_.chains->DiskHere(e.to) != nullptr) {
+    services_.chains->DeliverLocally(std::move(e.message));
+  } else {
+    services_.peers->Send(e.to, e.message);
+  }
+}
+
+void ChainHost::Do(chain::DropMember&& e) { services_.peers->Drop(e.disk, e.reason); }
+void ChainHost::Do(chain::DropClient&& e) { services_.clients->Drop(e.client, e.reason); }
+
+void ChainHost::Do(chain::AnswerWrite&& e) {
+  // 5.2.4: whoever has a connection of the client answers; a tail without one tells the head.
+  if (services_.clients->AnswerWrite(e.client, e.relay.answer)) return;
+  if (e.head == disk_.id()) return;
+  Do(chain::Send{e.head, std::move(e.relay)});
+}
+
+void ChainHost::Do(chain::AnswerRead&& e) { services_.clients->Send(e.client, e.answer); }
+
+void ChainHost::Do(chain::HintConfig&& e) {
+  services_.clients->Send(e.client, wire::ConfigHint{std::move(e.config)});
+}
+
+void ChainHost::Do(chain::NameAgainst&& e) {
+  services_.leases->NameAgainst(e.tail, e.chain, e.epoch);
+}
+
+void ChainHost::Do(chain::NeedLine&& e) { services_.lines->Await(*this, e.lineage, e.version); }
+
+void ChainHost::Do(chain::OpenReady&& e) {
+  ToMetadata message;
+  storpool::OpenReady& ready = *message.mutable_open_ready();
+  ready.set_chain(chain_.raw());
+  ready.set_epoch(e.epoch.value());
+  ready.set_opened_at(e.opened_at.raw());
+  services_.metadata->Send(message);
+}
+
+void ChainHost::Do(chain::LevelFailed&& e) {
+  ToMetadata message;
+  storpool::LevelFailed& failed = *message.mutable_level_failed();
+  failed.set_chain(chain_.raw());
+  failed.set_epoch(e.epoch.value());
+  failed.add_without_disks(e.disk.value());
+  failed.set_reason(e.reason);
+  services_.Log(env::LogLevel::kWarning,
+                absl::StrCat("chain ", ToString(chain_), " epoch ", e.epoch.value(),
+                             " cannot open with disk ", e.disk.value(), ": ", e.reason));
+  services_.metadata->Send(message);
+}
+
+void ChainHost::Do(chain::Promotable&& e) {
+  ToMetadata message;
+  storpool::Promotable& promotable = *message.mutable_promotable();
+  const model::ChainConfig& config = replica_.config().named;
+  const model::Member* target = config.Find(e.target);
+  if (target == nullptr) return;
+  promotable.set_chain(chain_.raw());
+  promotable.set_epoch(config.epoch.value());
+  promotable.set_disk(e.target.value());
+  promotable.set_store(target->store.value());
+  promotable.set_incarnation(e.session.target.value());
+  promotable.set_complete_up_to(e.complete_up_to.raw());
+  services_.metadata->Send(message);
+}
+
+void ChainHost::Do(chain::Raised&& e) {
+  services_.metadata->Raised(e.id, disk_.id(), chain_, e.epoch);
+}
+
+void ChainHost::Do(chain::Alarm&& e) {
+  services_.metadata->Alarm(absl::StrCat("disk ", disk_.id().value(), " of node ",
+                                         services_.self.value(), ", chain ", ToString(chain_), ": ",
+                                         e.text));
+}
+
+}  // namespace storpool::node

@@ -1,0 +1,206 @@
+#include "lib/node/disk_host.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "lib/control/convert.h"
+#include "lib/node/chain_table.h"
+#include "lib/node/lines.h"
+#include "lib/node/metadata_session.h"
+#include "lib/node/peers.h"
+
+namespace storpool::node {
+
+// Kept and used again: a read allocates nothing in steady state.
+class DiskHost::ReadRun : public chunkstore::ReadOp {
+ public:
+  explicit ReadRun(DiskHost& disk) : disk_(disk) {}
+
+  void Start(ChainHost& host, chain::StoreRead&& read) {
+    host_ = &host;
+    id_ = read.id;
+    views_ = std::move(read.line);
+    found_.resize(read.blocks.count);
+    payload_ = disk_.services_.pool.Allocate(size_t{read.blocks.count} * kBlockBytes);
+    chunk = read.chunk;
+    line = views_;
+    blocks = read.blocks;
+    include_pending = read.include_pending;
+    results = found_;
+    target = payload_.data();
+    disk_.store().Read(this);
+  }
+  void OnDone(const absl::Status& status) override {
+    ChainHost& host = *host_;
+    host.Step([&](chain::Replica& r, Instant now, chain::Effects& out) {
+      r.OnStoreRead({id_, status.ok(), found_, std::move(payload_)}, now, out);
+    });
+    payload_ = Buffer();
+    disk_.free_reads_.push_back(this);
+  }
+
+ private:
+  DiskHost& disk_;
+  ChainHost* host_ = nullptr;
+  uint64_t id_ = 0;
+  chain::LayerViews views_;
+  std::vector<BlockResult> found_;
+  Buffer payload_;
+};
+
+class DiskHost::ScanRun : public chunkstore::ScanOp {
+ public:
+  explicit ScanRun(DiskHost& disk) : disk_(disk) {}
+
+  void Start(ChainHost& host, const chain::StoreScan& scan) {
+    host_ = &host;
+    id_ = scan.id;
+    chunk = scan.chunk;
+    above = scan.above;
+    cursor = scan.cursor;
+    at_end = false;
+    entries.clear();
+    const model::Line* line = disk_.services_.lines->Find(scan.chunk.lineage);
+    line_version_ = line == nullptr ? LineVersion() : line->version;
+    disk_.store().Scan(this);
+  }
+  void OnDone(const absl::Status& status) override {
+    ChainHost& host = *host_;
+    host.Step([&](chain::Replica& r, Instant now, chain::Effects& out) {
+      r.OnStoreScan({id_, status.ok(), cursor, at_end, line_version_, std::move(entries)}, now,
+                    out);
+    });
+    entries.clear();
+    disk_.free_scans_.push_back(this);
+  }
+
+ private:
+  DiskHost& disk_;
+  ChainHost* host_ = nullptr;
+  uint64_t id_ = 0;
+  LineVersion line_version_;
+};
+
+DiskHost::DiskHost(Services& services, std::unique_ptr<chunkstore::ChunkStore> store,
+                   std::string name, std::string device_class)
+    : services_(services),
+      name_(std::move(name)),
+      device_class_(std::move(device_class)),
+      store_(std::move(store)) {
+  const chunkstore::StoreIdentity& identity = store_->identity();
+  own_ = {identity.disk, identity.store, identity.incarnation, store_->damaged()};
+  store_->SetEvents(this);
+}
+
+DiskHost::~DiskHost() = default;
+
+void DiskHost::LoadChains() {
+  for (const auto& [chain, record] : store_->TakeChains()) {
+    std::optional<model::NamedConfig> config;
+    NamedConfig message;
+    if (!record.config.empty() && message.ParseFromString(record.config)) {
+      auto model = control::ToModel(message);
+      if (model.ok()) config = *std::move(model);
+    }
+    if (!config && record.epoch.value() > 0) {
+      // The replica waits for metadata's next name; it never guesses (R2).
+      services_.Log(env::LogLevel::kWarning,
+                    absl::StrCat("disk ", own_.disk.value(), ": chain ", ToString(chain),
+                                 " has no readable config; it waits for metadata"));
+    }
+    chains_[chain] = std::make_unique<ChainHost>(services_, *this, record, std::move(config));
+    services_.chains->Add(*chains_[chain]);
+  }
+}
+
+ChainHost* DiskHost::Find(ChainId chain) const {
+  const auto it = chains_.find(chain);
+  return it == chains_.end() ? nullptr : it->second.get();
+}
+
+ChainHost& DiskHost::FindOrMake(ChainId chain) {
+  std::unique_ptr<ChainHost>& host = chains_[chain];
+  if (host == nullptr) {
+    ChainRecord record;
+    record.chain = chain;
+    host = std::make_unique<ChainHost>(services_, *this, record, std::nullopt);
+    services_.chains->Add(*host);
+    services_.peers->Introduce(*host);
+  }
+  return *host;
+}
+
+void DiskHost::Read(ChainHost& host, chain::StoreRead&& read) {
+  if (free_reads_.empty()) {
+    reads_.push_back(std::make_unique<ReadRun>(*this));
+    free_reads_.push_back(reads_.back().get());
+  }
+  ReadRun* run = free_reads_.back();
+  free_reads_.pop_back();
+  run->Start(host, std::move(read));
+}
+
+void DiskHost::Scan(ChainHost& host, chain::StoreScan&& scan) {
+  if (free_scans_.empty()) {
+    scans_.push_back(std::make_unique<ScanRun>(*this));
+    free_scans_.push_back(scans_.back().get());
+  }
+  ScanRun* run = free_scans_.back();
+  free_scans_.pop_back();
+  run->Start(host, scan);
+}
+
+void DiskHost::ReadPending(ChainHost& host, const chain::StorePendingAbove& pending) {
+  const uint64_t id = pending.id;
+  store_->PendingAbove(
+      host.chain(), pending.above, [&host, id](absl::StatusOr<std::vector<Entry>> entries) {
+        const bool ok = entries.ok();
+        host.Step([&](chain::Replica& r, Instant now, chain::Effects& out) {
+          r.OnStorePending({id, ok, ok ? *std::move(entries) : std::vector<Entry>()}, now, out);
+        });
+      });
+}
+
+void DiskHost::OnDiscarded(ChainId chain, uint64_t position) {
+  WhenDurable(position, [this, chain] { services_.metadata->Discarded(own_.disk, chain); });
+}
+
+void DiskHost::WhenDurable(uint64_t position, absl::AnyInvocable<void()> done) {
+  waiters_.push_back({position, std::move(done)});
+}
+
+void DiskHost::OnDurable(uint64_t position) {
+  // By index: what a replica does may make others await, behind it.
+  for (size_t i = 0; i < awaiting_.size(); ++i) awaiting_[i]->OnDurable(position);
+  size_t kept = 0;
+  for (ChainHost* host : awaiting_) {
+    if (host->StillAwaits()) awaiting_[kept++] = host;
+  }
+  awaiting_.resize(kept);
+  if (waiters_.empty()) return;
+  std::vector<Waiter> due;
+  for (size_t i = 0; i < waiters_.size();) {
+    if (waiters_[i].position <= position) {
+      due.push_back(std::move(waiters_[i]));
+      waiters_.erase(waiters_.begin() + static_cast<ptrdiff_t>(i));
+    } else {
+      ++i;
+    }
+  }
+  for (Waiter& w : due) w.done();
+}
+
+void DiskHost::OnFailed(const absl::Status& status) {
+  if (failed_) return;
+  failed_ = true;
+  services_.Log(env::LogLevel::kError, absl::StrCat("disk ", own_.disk.value(), " (", name_,
+                                                    ") failed: ", std::string(status.message()),
+                                                    "; it is out, replace it"));
+  services_.metadata->DiskFailed(own_.disk, std::string(status.message()));
+  for (auto& [chain, host] : chains_) {
+    host->Step(
+        [](chain::Replica& r, Instant now, chain::Effects& out) { r.OnStoreFailed(now, out); });
+  }
+}
+
+}  // namespace storpool::node

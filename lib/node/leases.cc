@@ -1,0 +1,89 @@
+#include "lib/node/leases.h"
+
+#include <algorithm>
+
+#include "lib/base/limits.h"
+#include "lib/node/chain_table.h"
+#include "lib/node/peers.h"
+
+namespace storpool::node {
+
+Leases::Leases(Services& services)
+    : services_(services),
+      holder_(Duration::Millis(kLeaseMs)),
+      refresh_(services.reactor, [this] { Refresh(); }),
+      ask_(services.reactor, [this] { AskDue(); }) {}
+
+std::optional<NodeId> Leases::OtherNodeOf(DiskId disk) const {
+  const std::optional<NodeId> node = services_.peers->NodeOf(disk);
+  return node == services_.self ? std::nullopt : node;
+}
+
+Instant Leases::CoveredUntil(DiskId member) const {
+  const std::optional<NodeId> node = OtherNodeOf(member);
+  return node ? holder_.CoveredUntil(Key(*node)) : Instant();
+}
+
+Instant Leases::PromisedUntil(DiskId tail) const {
+  const std::optional<NodeId> node = OtherNodeOf(tail);
+  return node ? granter_.PromisedUntil(Key(*node)) : Instant();
+}
+
+Duration Leases::LongestLease() const { return Duration::Millis(kLeaseMs + kLeaseMarginMs); }
+
+void Leases::NameAgainst(DiskId tail, ChainId chain, Epoch epoch) {
+  const std::optional<NodeId> node = OtherNodeOf(tail);
+  if (node) granter_.NameAgainst(Key(*node), chain, epoch);
+}
+
+wire::PromiseAnswer Leases::OnRequest(NodeId node, const wire::PromiseRequest& request) {
+  return granter_.OnRequest(Key(node), request, services_.reactor.Now());
+}
+
+void Leases::OnAnswer(NodeId node, const wire::PromiseAnswer& answer) {
+  holder_.OnAnswer(Key(node), answer);
+  for (const wire::NamedChain& named : answer.named) {
+    for (ChainHost* host : services_.chains->all()) {
+      if (host->chain() != named.chain) continue;
+      host->Step(
+          [](chain::Replica& r, Instant now, chain::Effects& out) { r.OnPromise(now, out); });
+    }
+  }
+}
+
+void Leases::OnPeerReady(NodeId node) {
+  if (asked_.contains(node)) AskDue();
+}
+
+void Leases::Refresh() {
+  asked_.clear();
+  for (const ChainHost* host : services_.chains->all()) {
+    const model::ChainConfig& config = host->replica().config().named;
+    if (!config.opened || !host->is_tail()) continue;
+    for (const model::Member& m : config.members) {
+      if (m.role != model::Role::kServing) continue;
+      const std::optional<NodeId> node = OtherNodeOf(m.disk);
+      if (node) asked_.insert(*node);
+    }
+  }
+  AskDue();
+}
+
+void Leases::AskDue() {
+  const Instant now = services_.reactor.Now();
+  Instant next = Instant::Max();
+  for (NodeId node : asked_) {
+    if (!services_.peers->IsReady(node)) continue;  // OnPeerReady comes back to it
+    if (holder_.NextAsk(Key(node)) <= now) {
+      services_.peers->SendToNode(node, holder_.Ask(Key(node), now));
+    }
+    next = std::min(next, holder_.NextAsk(Key(node)));
+  }
+  if (next == Instant::Max()) {
+    ask_.Stop();
+  } else {
+    ask_.StartAt(next);
+  }
+}
+
+}  // namespace storpool::node

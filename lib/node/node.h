@@ -1,0 +1,78 @@
+// One reactor of a storage node: opens its disks, listens for clients and other nodes, follows
+// metadata, and runs the effects of its chains' replicas against stores and network (design 6).
+//
+// Invariants: nothing is served before every disk has been recovered; whatever connects has proved
+// that it knows the cluster's secret; everything runs on the one reactor. Destroying a Node without
+// Stop is its crash. Reactor thread only.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "lib/chain/replica.h"
+#include "lib/control/link.h"
+#include "lib/env/device.h"
+#include "lib/env/entropy.h"
+#include "lib/env/log_sink.h"
+#include "lib/env/reactor.h"
+#include "lib/env/stream.h"
+
+namespace storpool::node {
+
+struct NodeDisk {
+  env::Device* device = nullptr;  // outlives the node
+  std::string name;               // for people: "/dev/sdb"
+  std::string device_class;       // "nvme", "ssd", "hdd", "file"
+};
+
+struct NodeOptions {
+  NodeId id;
+  std::string name;                            // for people; "node 3" if empty
+  std::array<uint8_t, 16> cluster = {};        // uuid
+  std::string secret;                          // of the cluster
+  std::string fault_set;                       // empty: one of its own
+  std::string version;                         // of the software
+  std::string listen_address = "127.0.0.1:0";  // as env::Network::Listen
+  // What others connect to; empty: where it listens.
+  std::string advertised_address;
+  std::vector<NodeDisk> disks;
+};
+
+// For tests, status and tools.
+struct ChainHere {
+  DiskId disk;
+  ChainId chain;
+  chain::ReplicaStatus status;
+};
+
+class Node {
+ public:
+  // All references outlive the node.
+  Node(NodeOptions options, env::Reactor& reactor, env::Network& network, env::Entropy& entropy,
+       env::LogSink& log, control::MetadataLink& metadata);
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+  ~Node();
+
+  // Opens the disks, listens, then talks to metadata. An error names the disk or address and the
+  // way out; then the node does nothing.
+  void Start(absl::AnyInvocable<void(absl::Status)> done);
+  // Takes nothing new, finishes what is under way as far as it can be soon, closes the stores.
+  void Stop(absl::AnyInvocable<void(absl::Status)> done);
+
+  // Where it listens, once started.
+  std::string address() const;
+  bool registered() const;  // with metadata
+  std::vector<ChainHere> chains() const;
+  BufferPool& pool();
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace storpool::node

@@ -1,0 +1,54 @@
+// What the parts of one node's reactor need of each other. Everything lives as long as the Node.
+#pragma once
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "lib/base/buffer.h"
+#include "lib/base/types.h"
+#include "lib/env/log_sink.h"
+#include "lib/env/reactor.h"
+
+namespace storpool::node {
+
+class ChainTable;
+class Clients;
+class Leases;
+class Lines;
+class MetadataSession;
+class Peers;
+
+// Frees in a later turn what may still be on the call stack in this one: connections that ended.
+class Graveyard {
+ public:
+  explicit Graveyard(env::Reactor& reactor) : timer_(reactor, [this] { dead_.clear(); }) {}
+  void Bury(std::shared_ptr<void> corpse) {
+    dead_.push_back(std::move(corpse));
+    timer_.StartIn(Duration());
+  }
+
+ private:
+  std::vector<std::shared_ptr<void>> dead_;
+  env::Timer timer_;
+};
+
+struct Services {
+  env::Reactor& reactor;
+  BufferPool& pool;
+  env::LogSink& log;
+  NodeId self;
+  Instant started;
+  Graveyard& graveyard;
+
+  ChainTable* chains = nullptr;
+  Clients* clients = nullptr;
+  Leases* leases = nullptr;
+  Lines* lines = nullptr;
+  MetadataSession* metadata = nullptr;
+  Peers* peers = nullptr;
+
+  void Log(env::LogLevel level, std::string_view text) const { log.Log(level, "node", text); }
+};
+
+}  // namespace storpool::node

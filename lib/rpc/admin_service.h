@@ -1,0 +1,71 @@
+// The admin commands over gRPC: each call is posted to metadata's reactor and answered from there.
+#pragma once
+
+#include "lib/api/admin.h"
+#include "lib/env/reactor.h"
+#include "proto/service.grpc.pb.h"
+
+namespace storpool::rpc {
+
+// gRPC's form of an error: its code, its text, and an ApiError with StorPool's name in the details
+// (lib/rpc/api_error.h takes it out again).
+grpc::Status ToGrpc(const absl::Status& status);
+
+class AdminService final : public storpool::Admin::CallbackService {
+ public:
+  // Both outlive the gRPC server that this service is registered with.
+  AdminService(env::Reactor& reactor, api::Admin& admin) : reactor_(reactor), admin_(admin) {}
+
+#define SP_ADMIN_CALL(name, Request, Answer)                                                   \
+  grpc::ServerUnaryReactor* name(grpc::CallbackServerContext* context, const Request* request, \
+                                 Answer* answer) override {                                    \
+    return Unary(context, request, answer);                                                    \
+  }
+  SP_ADMIN_CALL(Status, StatusRequest, StatusAnswer)
+  SP_ADMIN_CALL(ServiceList, ServiceListRequest, ServiceListAnswer)
+  SP_ADMIN_CALL(DiskList, DiskListRequest, DiskListAnswer)
+  SP_ADMIN_CALL(DiskForget, DiskForgetRequest, ChangeAnswer)
+  SP_ADMIN_CALL(PlacementGroupList, PlacementGroupListRequest, PlacementGroupListAnswer)
+  SP_ADMIN_CALL(PlacementGroupUpdate, PlacementGroupUpdateRequest, ChangeAnswer)
+  SP_ADMIN_CALL(PlacementGroupDelete, PlacementGroupDeleteRequest, ChangeAnswer)
+  SP_ADMIN_CALL(TemplateList, TemplateListRequest, TemplateListAnswer)
+  SP_ADMIN_CALL(TemplateCreate, TemplateCreateRequest, ChangeAnswer)
+  SP_ADMIN_CALL(TemplateUpdate, TemplateUpdateRequest, ChangeAnswer)
+  SP_ADMIN_CALL(TemplateDelete, TemplateDeleteRequest, ChangeAnswer)
+  SP_ADMIN_CALL(VolumeList, VolumeListRequest, VolumeListAnswer)
+  SP_ADMIN_CALL(VolumeCreate, VolumeCreateRequest, VolumeCreateAnswer)
+  SP_ADMIN_CALL(VolumeInfo, VolumeInfoRequest, VolumeInfoAnswer)
+  SP_ADMIN_CALL(VolumeDelete, VolumeDeleteRequest, ChangeAnswer)
+  SP_ADMIN_CALL(VolumeStatus, VolumeStatusRequest, VolumeStatusAnswer)
+  SP_ADMIN_CALL(Attach, AttachRequest, AttachAnswer)
+  SP_ADMIN_CALL(Detach, DetachRequest, ChangeAnswer)
+  SP_ADMIN_CALL(AttachList, AttachListRequest, AttachListAnswer)
+#undef SP_ADMIN_CALL
+
+  grpc::ServerWriteReactor<MetadataBackupPiece>* MetadataBackup(
+      grpc::CallbackServerContext* context, const MetadataBackupRequest* request) override;
+
+ private:
+  template <class Request, class Answer>
+  grpc::ServerUnaryReactor* Unary(grpc::CallbackServerContext* context, const Request* request,
+                                  Answer* answer);
+
+  env::Reactor& reactor_;
+  api::Admin& admin_;
+};
+
+template <class Request, class Answer>
+grpc::ServerUnaryReactor* AdminService::Unary(grpc::CallbackServerContext* context,
+                                              const Request* request, Answer* answer) {
+  grpc::ServerUnaryReactor* call = context->DefaultReactor();
+  // gRPC keeps request and answer until Finish.
+  reactor_.Post([this, call, request, answer] {
+    admin_.Call(*request, [call, answer](absl::StatusOr<Answer> result) {
+      if (result.ok()) *answer = *std::move(result);
+      call->Finish(ToGrpc(result.status()));
+    });
+  });
+  return call;
+}
+
+}  // namespace storpool::rpc
