@@ -68,8 +68,9 @@ struct Bench {
   Bench() : device(reactor) {
     Format(device, reactor, pool, {.disk = DiskId(1), .store = StoreId(1)}, [](absl::Status) {});
     reactor.RunUntilIdle();
-    ChunkStore::Open({device, reactor, pool, log}, {},
-                     [this](absl::StatusOr<std::unique_ptr<ChunkStore>> s) { store = *std::move(s); });
+    ChunkStore::Open(
+        {device, reactor, pool, log}, {},
+        [this](absl::StatusOr<std::unique_ptr<ChunkStore>> s) { store = *std::move(s); });
     reactor.RunUntilIdle();
     payload = pool.AllocateZeroed(kBlockBytes);
   }
@@ -77,7 +78,9 @@ struct Bench {
     for (uint32_t i = 0; i < kDepth; ++i) {
       const uint32_t block = next++ * 7919 % kBlocks;
       Entry e;
-      e.place = {LineageId(1), ChunkIndex(block / kBlocksPerChunk), LayerId(1),
+      e.place = {LineageId(1),
+                 ChunkIndex(block / kBlocksPerChunk),
+                 LayerId(1),
                  {block % kBlocksPerChunk, 1}};
       e.version = Version(Epoch(1), next);
       e.checksums = Checksums(1, pool);
@@ -138,5 +141,3 @@ BENCHMARK(BM_Read4k);
 
 }  // namespace
 }  // namespace storpool::chunkstore
-
-BENCHMARK_MAIN();

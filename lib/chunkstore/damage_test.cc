@@ -104,16 +104,16 @@ TEST_F(DamageTest, TornPayloadOfTheTailIsNoDamage) {
 TEST_F(DamageTest, WhatStandsBehindATornBatchStaysGone) {
   for (uint32_t i = 1; i <= 2; ++i) Write(i);
   ASSERT_TRUE(life_->store().Reserve(2 * kBlockBytes));
-  disk_.CutPowerAt(disk_.operations() + 2);
+  disk_.set_latency([](const env::DeviceIo&) { return Duration::Seconds(1); });
   for (uint32_t i = 3; i <= 4; ++i) {
-    life_->store().AppendEntry(
-        kChain, MakeEntry(pool_, EntryKind::kData, kKey, kLayer, {i, 1}, V(i)));
+    life_->store().AppendEntry(kChain,
+                               MakeEntry(pool_, EntryKind::kData, kKey, kLayer, {i, 1}, V(i)));
     life_->reactor().RunTurn();
   }
   EXPECT_EQ(life_->durable(), 2u);
   life_ = nullptr;
+  disk_.set_latency(nullptr);
   disk_.LandAbandoned();
-  Crash();
   const uint64_t third = FindBatch(3);
   disk_.FlipBit(third + 20, 1);
   Open();
@@ -178,8 +178,7 @@ TEST_F(DamageTest, WhatIsNotOursIsRefused) {
   EXPECT_TRUE(absl::IsNotFound(empty.Open()));
   env::MemoryDisk small(uint64_t{8} << 20);
   StoreLife tiny(&small, pool_);
-  EXPECT_TRUE(
-      absl::IsInvalidArgument(tiny.Format({.disk = DiskId(6), .store = StoreId(1)})));
+  EXPECT_TRUE(absl::IsInvalidArgument(tiny.Format({.disk = DiskId(6), .store = StoreId(1)})));
   env::MemoryDisk other(uint64_t{64} << 20);
   StoreLife foreign(&other, pool_);
   EXPECT_TRUE(foreign.Format({.cluster = {1}, .disk = DiskId(6), .store = StoreId(1)}).ok());
