@@ -158,9 +158,9 @@ void Lane::OnConnectionLost(const NodeConnection& connection, bool was_ready) {
     if (r->sent_to == &connection) Unsend(r);
     r = next;
   }
-  if (aim_.to != &connection || unsent_.empty() || pause_.active()) return;
-  if (was_ready) return Pump();
-  Pause();
+  if (unsent_.empty() || pause_.active()) return;
+  if (aim_.to == &connection && !was_ready) return Pause();
+  Pump();
 }
 
 void Lane::OnTick() {

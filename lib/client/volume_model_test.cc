@@ -104,6 +104,9 @@ class VolumeModelTest : public VolumeFixture {
     }
     if (random_.OneIn(1, 30)) return nodes.Break(node.address);
     nodes.Deliver(node, answer);
+    if (answer.result == wire::Result::kWrongEpoch) {
+      nodes.Deliver(node, wire::ConfigHint{truth_[request.chain.index()]});
+    }
   }
 
   void ChangeAChain() {
@@ -132,7 +135,7 @@ class VolumeModelTest : public VolumeFixture {
       Pass(50);
       volume->OnTick();
     }
-    ASSERT_FALSE(volume->busy());
+    ASSERT_FALSE(volume->busy()) << "a request is never answered";
     for (const block::TestIo* io : open_) {
       ASSERT_EQ(io->done, 1);
       ASSERT_TRUE(io->status.ok()) << io->status;

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "lib/block/switch_device.h"
 #include "lib/client/client.h"
 #include "lib/client/link_channels.h"
@@ -52,12 +53,11 @@ class Exports final : public client::ClientEvents, public nbd::ExportDirectory {
     return absl::StrCat("nbd://", server_.address(), "/", volume.name());
   }
   absl::Status OnDetach(client::Volume& volume) override {
-    if (server_.IsOpen(volume.name())) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("volume ", volume.name(), " is open at client ", options_.id.value(),
-                       ": end its NBD connections, or detach it with force"));
-    }
-    return absl::OkStatus();
+    const std::vector<std::string> holders = server_.ClientsOf(volume.name());
+    if (holders.empty()) return absl::OkStatus();
+    return absl::FailedPreconditionError(
+        absl::StrCat("volume ", volume.name(), " is open at client ", options_.id.value(), ": by ",
+                     absl::StrJoin(holders, ", "), "; end that, or detach it with force"));
   }
   void OnGone(client::Volume& volume, const absl::Status& reason) override {
     const auto it = devices_.find(volume.name());

@@ -85,7 +85,7 @@ void State::Name(ChainRecord record, std::vector<ChainMember> members, Outcome& 
     *config.mutable_named()->add_members() = m;
   }
   *record.mutable_config() = std::move(config);
-  record.set_changed(index_);
+  record.set_changed(Now());
   chains_.Put(chain, std::move(record));
   Touch(TableSection(chain), out);
   out.events.named.insert(chain);
@@ -228,7 +228,7 @@ void State::Open(const OpenChains::One& c, Outcome& out) {
   *record.mutable_config()->mutable_last_opened() = named;
   record.mutable_config()->clear_raises();
   record.clear_without();
-  record.set_changed(index_);
+  record.set_changed(Now());
   chains_.Put(c.chain(), std::move(record));
   Touch(TableSection(c.chain()), out);
   out.events.opened.insert(c.chain());

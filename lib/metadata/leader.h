@@ -84,13 +84,16 @@ class Leader : public control::PeerHandler {
     bool registered = false;  // Registered was sent
     Register hello;           // until then: what it is being taken in with
     Subscriptions sections;
+
+    bool Is(Kind wanted, uint32_t wanted_id) const {
+      return registered && kind == wanted && id == wanted_id;
+    }
   };
   struct Wait {
     Condition condition;
     Instant deadline;
     absl::AnyInvocable<void(absl::Status)> done;
   };
-  class Sink;
 
   // leader.cc
   void OnLogEntry(const env::ReplicatedLog::LogEntry& entry);
@@ -99,48 +102,53 @@ class Leader : public control::PeerHandler {
   void Settle();
   void CheckWaits();
   void Tick();
-  void AddAlarm(std::string from, std::string text);
+  void AddAlarm(const std::string& from, const std::string& text);
+  absl::Status CheckLive(const Command& command) const;
 
   // registration.cc
-  void OnRegister(PeerState& peer, const Register& message);
+  void OnRegister(const std::shared_ptr<PeerState>& peer, const Register& message);
   absl::Status CheckRegister(const Register& message) const;
   void Refuse(PeerState& peer, const absl::Status& why, bool final);
   void Welcome(PeerState& peer);
-  void WelcomeNode(PeerState& peer);
-  void Forget(PeerState& peer);
-  PeerState* NodePeer(uint32_t node);
+  void WelcomeNode(const PeerState& peer);
+  std::shared_ptr<PeerState> StateOf(control::Peer* link) const;
+  void Remove(control::Peer* link);
+  void CloseOther(Kind kind, uint32_t id, const PeerState* except);
+  PeerState* FindPeer(Kind kind, uint32_t id);
   PeerState* PeerOfDisk(uint32_t disk);
+  bool OwnsDisk(const PeerState& peer, uint32_t disk) const;
+  std::string NameOf(const PeerState& peer) const;
 
   // peer_messages.cc
+  void OnNodeMessage(PeerState& peer, const ToMetadata& message);
   void Handle(PeerState& peer, const Heartbeat& message);
   void Handle(PeerState& peer, const OpenReady& message);
   void Handle(PeerState& peer, const LevelFailed& message);
   void Handle(PeerState& peer, const Promotable& message);
   void Handle(PeerState& peer, const Raised& message);
   void Handle(PeerState& peer, const Subscribe& message);
-  void Handle(PeerState& peer, const Alarm& message);
   void Handle(PeerState& peer, const Dropped& message);
   void Handle(PeerState& peer, const DiskFailed& message);
-  void Handle(PeerState& peer, const Suspect& message);
   void Handle(PeerState& peer, const AttachmentReady& message);
   void Handle(PeerState& peer, const MemberBases& message);
-  bool OwnsDisk(const PeerState& peer, uint32_t disk) const;
 
   // deciding.cc
   void Decide();
-  void ProposeAlone(Command command);
-  LiveMembers MembersNow() const;
-  std::vector<ChainDesired> PlanReplacements() const;
-  void DecideFences();
+  void DecideMembers();
+  void DecideFences(ChangeMembers& change);
   void DecideOpens();
+  void DecideDesired(ChangeMembers& change);
+  LiveMembers MembersNow(const ChangeMembers& change) const;
+  void WatchDisks(Instant now);
 
   // telling.cc
   void SendNames(const std::set<uint32_t>& chains);
   void SendOpened(const std::set<uint32_t>& chains);
-  void SendRaises(const std::vector<uint64_t>& fences);
+  void SendRaise(const FenceRecord& fence);
   void SendDrops(const std::set<uint32_t>& disks);
-  void SendEndedSessions(const std::vector<FenceRecord>& fences);
+  void SendEndedSession(const FenceRecord& fence);
   void SendHorizons();
+  void ForgetBasesOfOthers(uint32_t chain);
   void PushSections();
 
   env::Reactor& reactor_;
@@ -152,18 +160,27 @@ class Leader : public control::PeerHandler {
   Detection detection_;
   NamingMemory naming_;
   FenceProgress fence_progress_;
-  std::map<control::Peer*, std::unique_ptr<PeerState>> peers_;
+  std::map<uint64_t, std::shared_ptr<PeerState>> peers_;  // in order of arrival
+  std::map<control::Peer*, uint64_t> arrivals_;           // for lookup only
+  uint64_t next_arrival_ = 1;
   std::map<uint64_t, absl::StatusOr<CommandResult>> results_;  // by proposal, until Append's done
   std::set<uint64_t> mine_;                                    // proposals without a result
-  uint64_t next_proposal_ = 1;
-  bool deciding_ = false;  // a decision of ours is in the log, not yet applied
+  uint64_t next_proposal_;
+  bool deciding_ = false;  // a change of members is in the log, not yet applied
+  bool opening_ = false;   // the same for OpenChains
   bool settle_posted_ = false;
-  std::map<uint32_t, OpenChains::One> ready_;   // chains that can open
-  std::map<uint32_t, uint64_t> horizons_sent_;  // by chain, for its open epoch
+  bool news_ = false;  // some section has a new version
   bool bases_changed_ = false;
+  std::set<uint32_t> ejected_;                    // nodes that are to go down with the next command
+  std::map<uint32_t, std::string> failed_disks_;  // that are to go out, and why
+  std::map<uint32_t, OpenChains::One> ready_;     // chains that can open
+  std::set<uint64_t> finishing_;                  // fences whose FenceDone is in the log
+  std::map<uint32_t, Instant> down_since_;        // disks, as this leader saw it
+  std::set<uint32_t> no_replacement_;             // templates that an alarm was raised for
+  std::map<uint32_t, uint64_t> horizons_sent_;    // by chain, for its open epoch
   std::list<Wait> waits_;
   env::Timer tick_;
-  std::shared_ptr<bool> alive_;  // callbacks of the log outlive nothing
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for callbacks of log and reactor
 };
 
 }  // namespace storpool::metadata

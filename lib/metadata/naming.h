@@ -23,6 +23,7 @@ namespace storpool::metadata {
 struct LiveMembers {
   Instant now;
   std::set<uint32_t> present;  // disks whose node is connected and was heard just now
+  std::set<uint32_t> lost;     // disks that go out with the same command
 };
 
 struct NamingTimes {

@@ -133,8 +133,8 @@ absl::Status State::Dispatch(const Command& command, Outcome& out) {
 
 void State::Touch(const std::string& section, Outcome& out) {
   out.events.sections.insert(section);
-  sections_[section] = index_;
-  batch_.Put(kSectionPrefix + section, EncodeKey(index_));
+  sections_[section] = Now();
+  batch_.Put(kSectionPrefix + section, EncodeKey(Now()));
 }
 
 void State::PutCluster(const ClusterRecord& record) {

@@ -119,6 +119,7 @@ class State {
   Result Dispatch(const Command& command, Outcome& out);
 
   // state.cc
+  uint64_t Now() const { return cluster_.version_base() + index_; }  // version of what it changes
   void Touch(const std::string& section, Outcome& out);
   void PutCluster(const ClusterRecord& record);
   void BumpGeneration(Outcome& out);

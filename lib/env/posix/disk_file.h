@@ -16,7 +16,7 @@ namespace storpool::env {
 struct DiskOptions {
   // Whether a completed write may be lost by power loss. None: asked of the drive; a file counts as
   // volatile (design 4.3). False only where the operator vouches for it.
-  std::optional<bool> volatile_cache;
+  std::optional<bool> volatile_cache = std::nullopt;
   // Give the space of discarded ranges of a file back to its file system. Appends into such holes
   // are slower, so only for files that should stay small. Block devices discard if they can.
   bool discard_file = false;

@@ -26,7 +26,8 @@ static_assert(sizeof(IoSlice) == sizeof(iovec));
 static_assert(offsetof(IoSlice, data) == offsetof(iovec, iov_base));
 static_assert(offsetof(IoSlice, size_bytes) == offsetof(iovec, iov_len));
 
-// The completion ring that the kernel shares with us (fs/aio.c, struct aio_ring).
+// The head of the completion ring that the kernel shares with us (fs/aio.c, struct aio_ring); the
+// events follow it.
 struct Ring {
   uint32_t id;
   uint32_t size;
@@ -36,8 +37,8 @@ struct Ring {
   uint32_t compatible_features;
   uint32_t incompatible_features;
   uint32_t header_bytes;
-  io_event events[1];
 };
+static_assert(sizeof(Ring) == 32);
 constexpr uint32_t kRingMagic = 0xa10a10a1;
 
 iocb* Control(DeviceIo* io) { return reinterpret_cast<iocb*>(io->scratch); }
@@ -184,12 +185,13 @@ void PosixDevice::Refused(int error) {
 void PosixDevice::Reap() {
   auto* ring = reinterpret_cast<Ring*>(context_);
   SP_CHECK(ring->magic == kRingMagic && ring->incompatible_features == 0);
+  const auto* events = reinterpret_cast<const io_event*>(ring + 1);
   // Only we move the head. The kernel publishes an event before it moves the tail.
   const std::atomic_ref<uint32_t> tail(ring->tail);
   const std::atomic_ref<uint32_t> head(ring->head);
   uint32_t at = head.load(std::memory_order_relaxed);
   while (at != tail.load(std::memory_order_acquire)) {
-    const io_event event = ring->events[at];
+    const io_event event = events[at];
     at = at + 1 == ring->size ? 0 : at + 1;
     head.store(at, std::memory_order_release);
     --under_way_;

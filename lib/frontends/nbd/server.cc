@@ -37,16 +37,18 @@ env::StreamHandler* Server::Accept(std::unique_ptr<env::Stream> stream) {
   return sessions_.back().get();
 }
 
-bool Server::IsOpen(std::string_view name) const {
-  return std::ranges::any_of(sessions_, [name](const std::unique_ptr<Session>& session) {
-    return session->has_export() && session->export_name() == name;
-  });
+std::vector<std::string> Server::ClientsOf(std::string_view name) const {
+  std::vector<std::string> clients;
+  for (const auto& session : sessions_) {
+    if (session->Uses(name)) clients.push_back(session->peer());
+  }
+  return clients;
 }
 
 void Server::CloseExport(std::string_view name, absl::AnyInvocable<void()> done) {
   std::vector<Session*> sessions;
   for (const auto& session : sessions_) {
-    if (session->has_export() && session->export_name() == name) sessions.push_back(session.get());
+    if (session->Uses(name)) sessions.push_back(session.get());
   }
   CloseSessions(std::move(sessions), std::move(done));
 }

@@ -42,6 +42,8 @@ TEST(Server, ClosingAnExportFinishesWhatIsUnderWayThere) {
   other->Deliver(Handshake("other", true));
   other->sent.clear();
 
+  EXPECT_EQ(test.server.ClientsOf("vol"), std::vector<std::string>{"test:1"});
+  EXPECT_TRUE(test.server.ClientsOf("").empty());
   test.delay.Hold();
   wire->Deliver(WriteBytes(1, 0, std::string(4096, 'x')));
   wire->Deliver(WriteBytes(2, 0, std::string(4096, 'x')).substr(0, 2000));
@@ -66,6 +68,24 @@ TEST(Server, ClosingAnExportFinishesWhatIsUnderWayThere) {
   EXPECT_EQ(done, 1) << "never from within the call";
   test.reactor.RunUntilIdle();
   EXPECT_EQ(done, 2);
+}
+
+TEST(Server, AnIdleDeviceMayGoAsSoonAsItsExportIsClosed) {
+  TestServer test;
+  auto gone = std::make_unique<block::MemoryBlockDevice>(
+      test.reactor, block::BlockDeviceInfo{.size_bytes = 8192});
+  test.exports.exports["gone"] = gone.get();
+  const auto wire = test.network.ConnectToServer();
+  wire->Deliver(Handshake("gone", true) + RequestBytes(Command::kFlush, 1, 0, 0));
+  test.reactor.RunUntilIdle();
+  test.exports.exports.erase("gone");
+  bool done = false;
+  test.server.CloseExport("gone", [&] { done = true; });
+  gone = nullptr;
+  wire->Deliver(RequestBytes(Command::kRead, 2, 0, 512));
+  test.reactor.RunUntilIdle();
+  EXPECT_TRUE(done);
+  EXPECT_TRUE(wire->closed_by_server);
 }
 
 TEST(Server, StopEndsAllConnectionsAndLetsNobodyIn) {

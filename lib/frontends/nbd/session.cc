@@ -93,8 +93,9 @@ void Session::AfterNegotiation(Negotiation::Next next, const std::string& answer
       replies_.set_structured(negotiation_.agreement().structured_replies);
       parser_.BeginTransmission();
       state_ = State::kServing;
-      host_.log().Log(env::LogLevel::kInfo, kComponent,
-                      absl::StrCat(peer_, " opened export \"", export_name(), "\""));
+      host_.log().Log(
+          env::LogLevel::kInfo, kComponent,
+          absl::StrCat(peer_, " opened export \"", negotiation_.agreement().export_name, "\""));
       return;
     case Negotiation::Next::kFinish:
       Drain();

@@ -56,9 +56,12 @@ class Session final : public env::StreamHandler {
   // Closes now; requests under way are finished and their answers dropped.
   void Abandon();
 
-  // False during negotiation.
-  bool has_export() const { return negotiation_.agreement().device != nullptr; }
-  const std::string& export_name() const { return negotiation_.agreement().export_name; }
+  // It has this export open.
+  bool Uses(std::string_view export_name) const {
+    const Agreement& agreed = negotiation_.agreement();
+    return agreed.device != nullptr && agreed.export_name == export_name;
+  }
+  const std::string& peer() const { return peer_; }
 
   void OnBytes(std::span<const uint8_t> bytes) override;
   std::span<uint8_t> DirectTarget() override;

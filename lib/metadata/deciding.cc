@@ -1,0 +1,184 @@
+// What the leader decides by clock and by who is there: wanted against actual, after every change.
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "lib/metadata/leader.h"
+#include "lib/metadata/placing.h"
+
+namespace storpool::metadata {
+namespace {
+
+// One command stays well below a message's size, and other commands get their turn.
+constexpr size_t kNamesPerCommand = 4096;
+
+}  // namespace
+
+void Leader::Decide() {
+  if (!state_.initialized()) return;
+  DecideOpens();
+  DecideMembers();
+}
+
+LiveMembers Leader::MembersNow(const ChangeMembers& change) const {
+  LiveMembers live;
+  live.now = reactor_.Now();
+  const std::set<uint32_t> nodes_down(change.nodes_down().begin(), change.nodes_down().end());
+  for (const auto& [id, record] : state_.disks()) {
+    const uint32_t node = record.disk().node();
+    if (nodes_down.contains(node)) live.lost.insert(static_cast<uint32_t>(id));
+    const PeerFacts facts = live_.node(node);
+    const bool heard = facts.up && live.now - facts.last_heard < options_.ejection;
+    if (heard && record.disk().state() == Disk::UP) live.present.insert(static_cast<uint32_t>(id));
+  }
+  for (const auto& out : change.disks_out()) live.lost.insert(out.disk());
+  return live;
+}
+
+void Leader::DecideMembers() {
+  if (deciding_) return;
+  Command command;
+  ChangeMembers& change = *command.mutable_change_members();
+  for (uint32_t node : ejected_) change.add_nodes_down(node);
+  for (const auto& [disk, reason] : failed_disks_) {
+    ChangeMembers::DiskOut& out = *change.add_disks_out();
+    out.set_disk(disk);
+    out.set_state(Disk::EJECTED);
+    out.set_reason(reason);
+  }
+  if (!state_.cluster().restoring()) {
+    DecideDesired(change);
+    for (NameChain& name : naming_.Plan(state_, MembersNow(change), kNamesPerCommand)) {
+      *change.add_names() = std::move(name);
+    }
+    DecideFences(change);
+  }
+  if (change.nodes_down().empty() && change.disks_out().empty() && change.desired().empty() &&
+      change.names().empty()) {
+    return;
+  }
+  change.set_now_seconds(reactor_.clock().WallSeconds());
+  deciding_ = true;
+  const std::set<uint32_t> ejected = ejected_;
+  const std::map<uint32_t, std::string> failed = failed_disks_;
+  Propose(std::move(command), [this, ejected, failed](absl::StatusOr<CommandResult> result) {
+    deciding_ = false;
+    if (!result.ok()) return;  // it does not lead, or the next tick tries again
+    for (uint32_t node : ejected) ejected_.erase(node);
+    for (const auto& [disk, reason] : failed) failed_disks_.erase(disk);
+    Changed();
+  });
+}
+
+void Leader::DecideOpens() {
+  if (opening_ || ready_.empty()) return;
+  Command command;
+  for (const auto& [chain, one] : ready_) *command.mutable_open_chains()->add_chains() = one;
+  ready_.clear();
+  opening_ = true;
+  Propose(std::move(command), [this](absl::StatusOr<CommandResult>) {
+    opening_ = false;
+    Changed();
+  });
+}
+
+void Leader::DecideFences(ChangeMembers& change) {
+  const Instant now = reactor_.Now();
+  std::set<uint32_t> named;
+  for (const NameChain& name : change.names()) named.insert(name.chain());
+  const LiveMembers live = MembersNow(change);
+  for (const auto& [id, fence] : state_.fences()) {
+    if (finishing_.contains(id)) continue;
+    const std::vector<uint32_t> waiting = fence_progress_.Waiting(state_, fence);
+    if (waiting.empty()) {
+      Command command;
+      command.mutable_fence_done()->set_fence(id);
+      finishing_.insert(id);
+      Propose(std::move(command), [this, id = id](absl::StatusOr<CommandResult> result) {
+        if (!result.ok()) finishing_.erase(id);
+      });
+      continue;
+    }
+    if (now - fence_progress_.since(id) < options_.fence_wait) continue;
+    fence_progress_.Restart(id, now);
+    SendRaise(fence);
+    if (fence.purpose() == FenceRecord::DETACH) continue;  // it waits for all
+    for (uint32_t raw : waiting) {
+      const ChainConfig& config = state_.FindChain(raw)->config().named();
+      const bool heard =
+          std::all_of(config.members().begin(), config.members().end(), [&](const ChainMember& m) {
+            return m.role() != CHAIN_ROLE_SERVING ||
+                   (live.present.contains(m.disk()) && !live.lost.contains(m.disk()));
+          });
+      // A name with a member that is mute stops the others (R21): it is ejected first.
+      if (!heard || !config.opened() || !named.insert(raw).second) continue;
+      NameChain& name = *change.add_names();
+      name.set_chain(raw);
+      name.set_based_on(config.epoch());
+      *name.mutable_members() = config.members();
+    }
+  }
+}
+
+void Leader::WatchDisks(Instant now) {
+  for (const auto& [id, record] : state_.disks()) {
+    const uint32_t disk = static_cast<uint32_t>(id);
+    if (record.disk().state() == Disk::UP) {
+      down_since_.erase(disk);
+    } else if (down_since_.try_emplace(disk, now).second) {
+      naming_.OnDiskLost(disk, now);
+    }
+  }
+  std::erase_if(down_since_, [&](const auto& e) { return state_.FindDisk(e.first) == nullptr; });
+}
+
+// Disks that are forgotten, or away for too long, are replaced: one wanted row a chain; the steps
+// there are the naming's (5.7, 6.8).
+void Leader::DecideDesired(ChangeMembers& change) {
+  const Instant now = reactor_.Now();
+  const auto gone = [&](uint32_t disk) {
+    if (state_.FindDisk(disk) == nullptr) return true;
+    const auto since = down_since_.find(disk);
+    return since != down_since_.end() && now - since->second >= options_.rebuild_delay;
+  };
+  std::optional<std::map<DiskId, placement::Load>> load;
+  for (const auto& [raw, chain] : state_.chains()) {
+    const auto& desired = chain.desired();
+    if (std::none_of(desired.begin(), desired.end(), gone)) continue;
+    const Template* t = state_.FindTemplate(static_cast<uint32_t>(raw >> 16));
+    absl::StatusOr<placement::Policy> policy = PolicyOf(state_, *t);
+    if (!policy.ok()) continue;
+    if (!load) load = PlacedLoad(state_);
+    std::vector<placement::Disk> disks = PlaceableDisks(state_);
+    std::erase_if(disks, [&](const placement::Disk& d) {
+      return state_.formers().contains({d.id.value(), raw});
+    });
+    placement::Row row;
+    for (uint32_t disk : desired) row.push_back(DiskId(static_cast<uint16_t>(disk)));
+    absl::Status missing;
+    bool changed = false;
+    for (size_t i = 0; i < row.size(); ++i) {
+      if (!gone(row[i].value())) continue;
+      const absl::StatusOr<DiskId> found = placement::Replace(disks, *policy, row, i, *load);
+      if (!found.ok()) {
+        missing = found.status();
+        continue;
+      }
+      row[i] = *found;
+      ++(*load)[*found].chains;
+      if (i + 1 == row.size()) ++(*load)[*found].tails;
+      changed = true;
+    }
+    if (!missing.ok() && no_replacement_.insert(t->id()).second) {
+      AddAlarm("metadata",
+               absl::StrCat("template ", t->name(),
+                            ": no replacement for a lost disk: ", std::string(missing.message())));
+    }
+    if (missing.ok()) no_replacement_.erase(t->id());
+    if (!changed) continue;
+    ChainDesired& wanted = *change.add_desired();
+    wanted.set_chain(static_cast<uint32_t>(raw));
+    for (DiskId disk : row) wanted.add_desired(disk.value());
+  }
+}
+
+}  // namespace storpool::metadata

@@ -1,0 +1,198 @@
+#include "lib/metadata/leader.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "lib/base/check.h"
+#include "lib/metadata/errors.h"
+
+namespace storpool::metadata {
+namespace {
+
+constexpr char kComponent[] = "metadata";
+constexpr uint64_t kTrimEvery = 1024;  // log entries between two durable states
+
+}  // namespace
+
+Leader::Leader(env::Reactor& reactor, env::KeyValueStore& store, env::ReplicatedLog& log,
+               env::LogSink& sink, Options options)
+    : reactor_(reactor),
+      log_(log),
+      sink_(sink),
+      options_(options),
+      state_(store),
+      detection_(options.ejection),
+      naming_({options.name_retry, options.name_retry_max, options.settle}),
+      next_proposal_(options.term << 32 | 1),
+      tick_(reactor, [this] { Tick(); }) {}
+
+Leader::~Leader() { *alive_ = false; }
+
+absl::Status Leader::Start() {
+  SP_RETURN_IF_ERROR(state_.Load());
+  const Instant now = reactor_.Now();
+  live_.started_seconds_ = reactor_.clock().WallSeconds();
+  detection_.Start(now);
+  log_.Subscribe(state_.applied() + 1, [this, alive = alive_](const auto& entry) {
+    if (*alive) OnLogEntry(entry);
+  });
+  for (const auto& [id, fence] : state_.fences()) fence_progress_.OnStarted(id, now);
+  tick_.StartIn(options_.tick);
+  return absl::OkStatus();
+}
+
+void Leader::OnLogEntry(const env::ReplicatedLog::LogEntry& entry) {
+  if (entry.index <= state_.applied()) return;
+  Command command;
+  SP_CHECK(command.ParseFromString(entry.command));  // the log is ours and durable
+  const Outcome outcome = state_.Apply(entry.index, command);
+  SP_CHECK(!absl::IsDataLoss(outcome.status));  // the log has it; the next start applies it again
+  if (mine_.erase(command.proposal()) != 0) {
+    if (outcome.status.ok()) {
+      results_.insert_or_assign(command.proposal(), outcome.result);
+    } else {
+      results_.insert_or_assign(command.proposal(), outcome.status);
+    }
+  }
+  TellOf(outcome);
+  if (entry.index % kTrimEvery == 0 && state_.Sync().ok()) {
+    if (const absl::Status s = log_.Trim(entry.index); !s.ok()) {
+      sink_.Log(env::LogLevel::kWarning, kComponent, s.ToString());
+    }
+  }
+  Changed();
+}
+
+void Leader::TellOf(const Outcome& outcome) {
+  const Events& events = outcome.events;
+  const Instant now = reactor_.Now();
+  for (uint32_t chain : events.named) {
+    naming_.OnNamed(chain, now);
+    ready_.erase(chain);
+  }
+  for (uint32_t chain : events.opened) {
+    naming_.OnOpened(chain);
+    horizons_sent_.erase(chain);  // it counts for one epoch only (5.6)
+    ForgetBasesOfOthers(chain);
+    bases_changed_ = true;
+  }
+  if (!events.named.empty()) SendNames(events.named);
+  if (!events.opened.empty()) SendOpened(events.opened);
+  for (uint64_t id : events.fences) {
+    fence_progress_.OnStarted(id, now);
+    if (const auto fence = state_.fences().find(id); fence != state_.fences().end()) {
+      SendRaise(fence->second);
+    }
+  }
+  for (const FenceRecord& fence : events.fences_done) {
+    fence_progress_.OnDone(fence.id());
+    finishing_.erase(fence.id());
+    SendEndedSession(fence);
+  }
+  if (!events.disks_with_drops.empty()) SendDrops(events.disks_with_drops);
+  news_ = news_ || !events.sections.empty();
+}
+
+absl::Status Leader::CheckLive(const Command& command) const {
+  if (command.what_case() != Command::kDetach || command.detach().force()) return absl::OkStatus();
+  const absl::StatusOr<Volume> volume = state_.FindVolume(command.detach().volume());
+  if (!volume.ok()) return volume.status();
+  for (const auto& [key, a] : state_.attachments()) {
+    if (key.first != volume->id()) continue;
+    if (!command.detach().all() && key.second != command.detach().client()) continue;
+    if (live_.client(static_cast<uint32_t>(key.second)).up) continue;
+    return Busy(absl::StrCat("client ", key.second, " is down, so it cannot let go of volume ",
+                             volume->name(), "; 'force yes' detaches it all the same"));
+  }
+  return absl::OkStatus();
+}
+
+void Leader::Propose(Command command, Done done) {
+  const absl::Status possible = CheckLive(command);
+  if (!possible.ok()) {
+    reactor_.Post([alive = alive_, done = std::move(done), possible]() mutable {
+      if (*alive) done(possible);
+    });
+    return;
+  }
+  const uint64_t proposal = next_proposal_++;
+  command.set_proposal(proposal);
+  mine_.insert(proposal);
+  std::vector<std::string> commands = {command.SerializeAsString()};
+  log_.Append(std::move(commands), [this, alive = alive_, proposal,
+                                    done = std::move(done)](absl::Status status) mutable {
+    if (!*alive) return;
+    if (!status.ok()) {
+      mine_.erase(proposal);
+      done(status);
+      return;
+    }
+    const auto result = results_.find(proposal);
+    SP_CHECK(result != results_.end());  // the subscriber got it first (env/replicated_log.h)
+    absl::StatusOr<CommandResult> answer = std::move(result->second);
+    results_.erase(result);
+    done(std::move(answer));
+  });
+}
+
+void Leader::WaitUntil(Condition condition, Duration timeout,
+                       absl::AnyInvocable<void(absl::Status)> done) {
+  const Instant deadline = timeout == Duration() ? Instant::Max() : reactor_.Now() + timeout;
+  waits_.push_back({std::move(condition), deadline, std::move(done)});
+  Changed();
+}
+
+void Leader::Changed() {
+  if (std::exchange(settle_posted_, true)) return;
+  reactor_.Post([this, alive = alive_] {
+    if (*alive) Settle();
+  });
+}
+
+void Leader::Settle() {
+  settle_posted_ = false;
+  Decide();
+  if (std::exchange(news_, false)) PushSections();
+  if (std::exchange(bases_changed_, false)) SendHorizons();
+  CheckWaits();
+}
+
+void Leader::CheckWaits() {
+  std::list<Wait> finished;
+  std::vector<absl::Status> results;
+  for (auto it = waits_.begin(); it != waits_.end();) {
+    const auto next = std::next(it);
+    const bool holds = it->condition(state_, live_);
+    if (holds || reactor_.Now() >= it->deadline) {
+      results.push_back(holds ? absl::OkStatus()
+                              : absl::DeadlineExceededError("it did not happen in time"));
+      finished.splice(finished.end(), waits_, it);
+    }
+    it = next;
+  }
+  size_t i = 0;
+  for (Wait& wait : finished) wait.done(results[i++]);
+}
+
+void Leader::Tick() {
+  const Instant now = reactor_.Now();
+  tick_.StartAt(now + options_.tick);
+  std::set<uint32_t> up;
+  for (const auto& [id, node] : state_.nodes()) {
+    if (node.up()) up.insert(static_cast<uint32_t>(id));
+  }
+  for (uint32_t id : detection_.Tick(up, now)) {
+    if (!ejected_.insert(id).second) continue;
+    AddAlarm("metadata",
+             absl::StrCat("node ", id, " does not answer: its disks leave their chains"));
+  }
+  WatchDisks(now);
+  Settle();
+}
+
+void Leader::AddAlarm(const std::string& from, const std::string& text) {
+  live_.AddAlarm(reactor_.clock().WallSeconds(), from, text);
+  sink_.Log(env::LogLevel::kWarning, kComponent, absl::StrCat(from, ": ", text));
+}
+
+}  // namespace storpool::metadata

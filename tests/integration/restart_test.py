@@ -1,0 +1,77 @@
+"""Processes that come back: the client, metadata, everything at once. What was acknowledged stays."""
+import unittest
+
+from tests.integration.fixture import VOLUME, RunningCluster, in_background, pause
+from tests.integration.stamps import StampWriter
+
+
+class RestartTest(unittest.TestCase):
+    def test_client_killed_under_load(self):
+        with RunningCluster(size_mib=64) as cluster:
+            writer = StampWriter(cluster.nbd_uri(VOLUME), blocks=2048, seed=2)
+            running = in_background(writer.run)
+            for _ in range(3):
+                pause(1)
+                cluster.client.kill()
+                cluster.client.start()
+                cluster.wait_healthy()
+            pause(1)
+            writer.stop = True
+            running.result()
+            print(f"{writer.writes} writes, {writer.reconnects} reconnects")
+            self.assertGreaterEqual(writer.reconnects, 3)
+            self.assertEqual(writer.verify(), [])
+
+    def test_all_killed_at_once_during_writes(self):
+        with RunningCluster(size_mib=64) as cluster:
+            writer = StampWriter(cluster.nbd_uri(VOLUME), blocks=2048, seed=3)
+            running = in_background(writer.run)
+            for _ in range(2):
+                pause(1.5)
+                cluster.kill_all()
+                for process in cluster.processes():
+                    process.start()
+                cluster.wait_services()
+                cluster.wait_healthy()
+            pause(1)
+            writer.stop = True
+            running.result()
+            print(f"{writer.writes} writes, {writer.reconnects} reconnects")
+            self.assertEqual(writer.verify(), [])
+
+    def test_io_goes_on_without_metadata(self):
+        with RunningCluster(size_mib=64) as cluster:
+            writer = StampWriter(cluster.nbd_uri(VOLUME), blocks=2048, seed=4)
+            running = in_background(writer.run)
+            pause(1)
+            cluster.metadata.kill()
+            before = writer.writes
+            pause(6)
+            self.assertGreater(writer.writes, before)
+            self.assertLess(writer.longest_gap_s, 1.0)
+            cluster.metadata.start()
+            cluster.wait_services()
+            cluster.wait_healthy()
+            writer.stop = True
+            running.result()
+            self.assertEqual(writer.reconnects, 0)
+            self.assertEqual(writer.verify(), [])
+
+    def test_clean_stop_and_start(self):
+        with RunningCluster(size_mib=64) as cluster:
+            writer = StampWriter(cluster.nbd_uri(VOLUME), blocks=512, seed=5)
+            running = in_background(writer.run)
+            pause(1)
+            writer.stop = True
+            running.result()
+            for process in reversed(cluster.processes()):
+                self.assertEqual(process.stop(), 0, process.log_tail())
+            for process in cluster.processes():  # metadata last would do as well
+                process.start()
+            cluster.wait_services()
+            cluster.wait_healthy()
+            self.assertEqual(writer.verify(), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
