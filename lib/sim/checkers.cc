@@ -30,7 +30,8 @@ void Watch::LookAt(const SimNode& node, const node::ChainHere& here) {
   // Until it is durable, a crash may take an adoption back.
   const bool adopted = status.opened || s.change.adopted;
   Epoch& epoch = epochs_[key];
-  if (status.epoch < epoch) fail(absl::StrCat("epoch fell from ", epoch.value(), " to ", status.epoch.value()));
+  if (status.epoch < epoch)
+    fail(absl::StrCat("epoch fell from ", epoch.value(), " to ", status.epoch.value()));
   if (adopted) epoch = std::max(epoch, status.epoch);
   auto& [life, committed] = committed_[key];
   if (life != s.self.incarnation) committed = Version();

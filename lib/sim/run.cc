@@ -31,7 +31,7 @@ ClusterOptions OptionsOf(const RunOptions& options, RunReport& report) {
   cluster.seams.open_store = [&report, inner](const std::string& host) {
     if (inner) return inner(host);
     return OpenWrapped([&report](std::unique_ptr<chunkstore::ChunkStore> store) {
-      return std::make_unique<CountingStore>(std::move(store), report.entries_voided);
+      return std::make_unique<CountingStore>(std::move(store), report.counts.entries_voided);
     });
   };
   return cluster;
@@ -116,21 +116,22 @@ class OneRun {
   void Count() {
     const FaultCounts& faults = nemesis_.counts();
     const WorkloadCounts& load = cluster_.load().counts();
-    report_.trace_hash = cluster_.world().trace().hash();
-    report_.operations = load.ended;
-    report_.longest_request = load.longest;
-    report_.epochs_opened = watch_.epochs_opened();
-    report_.lease_waits = watch_.lease_waits();
-    report_.resync_bytes = cluster_.site().traffic.resync_bytes;
-    report_.confirmations = cluster_.site().traffic.confirmations;
-    report_.power_losses = faults.power_losses;
-    report_.crashes = faults.crashes;
-    report_.client_crashes = faults.client_crashes;
-    report_.metadata_crashes = faults.metadata_crashes;
-    report_.partitions = faults.partitions;
-    report_.drops = faults.drops;
-    report_.slow_links = faults.slow_links;
-    report_.virtual_time = cluster_.world().now() - Instant();
+    RunCounts& counts = report_.counts;
+    counts.trace_hash = cluster_.world().trace().hash();
+    counts.operations = load.ended;
+    counts.longest_request = load.longest;
+    counts.epochs_opened = watch_.epochs_opened();
+    counts.lease_waits = watch_.lease_waits();
+    counts.resync_bytes = cluster_.site().traffic.resync_bytes;
+    counts.confirmations = cluster_.site().traffic.confirmations;
+    counts.power_losses = faults.power_losses;
+    counts.crashes = faults.crashes;
+    counts.client_crashes = faults.client_crashes;
+    counts.metadata_crashes = faults.metadata_crashes;
+    counts.partitions = faults.partitions;
+    counts.drops = faults.drops;
+    counts.slow_links = faults.slow_links;
+    counts.virtual_time = cluster_.world().now() - Instant();
   }
 
   void Describe() {
@@ -168,15 +169,15 @@ RunReport Run(const RunOptions& options) {
   return report;
 }
 
-std::string ToString(const RunReport& r) {
+std::string ToString(const RunCounts& r) {
   return absl::StrFormat(
-      "%s operations %d, epochs %d, voided %d, resynced %d KiB, lease waits %d, confirmations %d, "
+      "operations %d, epochs %d, voided %d, resynced %d KiB, lease waits %d, confirmations %d, "
       "power losses %d, crashes %d, client %d, metadata %d, partitions %d, drops %d, slow %d, "
       "longest %d ms, virtual %d s, trace %016x",
-      r.status.ok() ? "ok" : "FAILED", r.operations, r.epochs_opened, r.entries_voided,
-      r.resync_bytes >> 10, r.lease_waits, r.confirmations, r.power_losses, r.crashes,
-      r.client_crashes, r.metadata_crashes, r.partitions, r.drops, r.slow_links,
-      r.longest_request.millis(), r.virtual_time.millis() / 1000, r.trace_hash);
+      r.operations, r.epochs_opened, r.entries_voided, r.resync_bytes >> 10, r.lease_waits,
+      r.confirmations, r.power_losses, r.crashes, r.client_crashes, r.metadata_crashes,
+      r.partitions, r.drops, r.slow_links, r.longest_request.millis(),
+      r.virtual_time.millis() / 1000, r.trace_hash);
 }
 
 }  // namespace storpool::sim

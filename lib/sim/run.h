@@ -18,10 +18,8 @@ struct RunOptions {
   Seams seams;
 };
 
-// What a run exercised: a seed in which nothing happened proves nothing.
-struct RunReport {
-  absl::Status status;
-  std::string details;  // of a failure, for people
+// What a run exercised: a seed in which nothing happened proves nothing. Plain numbers.
+struct RunCounts {
   uint64_t trace_hash = 0;
   uint64_t operations = 0;
   uint64_t epochs_opened = 0;  // of the chain that changed most
@@ -40,9 +38,15 @@ struct RunReport {
   Duration virtual_time;
 };
 
+struct RunReport {
+  absl::Status status;
+  std::string details;  // of a failure, for people
+  RunCounts counts;
+};
+
 RunReport Run(const RunOptions& options);
 
 // One line.
-std::string ToString(const RunReport& report);
+std::string ToString(const RunCounts& counts);
 
 }  // namespace storpool::sim

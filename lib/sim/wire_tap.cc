@@ -70,8 +70,7 @@ class TapStream final : public env::Stream {
     BufferPool pool;
     const std::span<const uint8_t> all(frame_);
     const auto body = all.subspan(kFrameHeaderBytes, header.body_bytes);
-    const auto data =
-        all.subspan(kFrameHeaderBytes + header.body_bytes, header.payload_bytes);
+    const auto data = all.subspan(kFrameHeaderBytes + header.body_bytes, header.payload_bytes);
     absl::StatusOr<wire::Message> message =
         wire::Decode(header, body, data.empty() ? Buffer() : pool.Copy(data), pool);
     SP_CHECK(message.ok());

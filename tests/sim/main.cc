@@ -6,11 +6,12 @@
 #include <string_view>
 
 #include "lib/sim/run.h"
+#include "tests/sim/child_run.h"
 
 namespace {
 
+using storpool::sim::ChildReport;
 using storpool::sim::RunOptions;
-using storpool::sim::RunReport;
 
 struct Arguments {
   uint64_t first = 1, last = 1;
@@ -52,26 +53,23 @@ Arguments Parse(int argc, char** argv) {
 
 bool RunOne(uint64_t seed, const Arguments& a) {
   const auto start = std::chrono::steady_clock::now();
-  // A broken invariant stops the process: say first which seed it was.
-  std::printf("seed %llu: ", static_cast<unsigned long long>(seed));
-  std::fflush(stdout);
-  const RunReport report = storpool::sim::Run({.seed = seed,
-                                               .faults = a.faults,
-                                               .load_time = storpool::Duration::Seconds(a.seconds),
-                                               .verbose = a.verbose,
-                                               .seams = {}});
+  const RunOptions options{.seed = seed,
+                           .faults = a.faults,
+                           .load_time = storpool::Duration::Seconds(a.seconds),
+                           .verbose = a.verbose,
+                           .seams = {}};
+  const ChildReport report = storpool::sim::RunInChild(options);
   const double took =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  std::printf("%s, took %.1f s\n", ToString(report).c_str(), took);
+  std::printf("seed %llu: %s, %s, took %.1f s\n", static_cast<unsigned long long>(seed),
+              report.ok ? "ok" : "FAILED", ToString(report.counts).c_str(), took);
+  if (!report.ok) {
+    std::printf("%s%s\nseed %llu FAILED; replay it with: %s\n", report.details.c_str(),
+                report.error.c_str(), static_cast<unsigned long long>(seed),
+                ReplayCommand(options).c_str());
+  }
   std::fflush(stdout);
-  if (report.status.ok()) return true;
-  std::fprintf(
-      stderr,
-      "%s%s\nseed %llu FAILED: replay with: bazel run //tests/sim -- --seed=%llu%s --verbose\n",
-      report.details.c_str(), report.status.ToString().c_str(),
-      static_cast<unsigned long long>(seed), static_cast<unsigned long long>(seed),
-      a.faults ? "" : " --no-faults");
-  return false;
+  return report.ok;
 }
 
 }  // namespace
