@@ -12,6 +12,8 @@ namespace {
 
 constexpr Duration kLookAgain = Duration::Millis(20);
 constexpr uint64_t kReadPieceBytes = 1u << 20;
+constexpr uint64_t kPlaces = 64;
+constexpr uint64_t kPlaceBlocks = 8;
 
 const char* NameOf(block::BlockOp op) {
   switch (op) {
@@ -49,12 +51,14 @@ struct Workload::Lane {
 
 Workload::Workload(World& world, const WorkloadOptions& options)
     : world_(world), options_(options), random_(world.random().Fork()) {
-  // A few blocks here, the border of two chunks there, room for large ones, a lone sector.
+  // A few blocks here, the border of two chunks there, room for large ones, a lone sector; and
+  // places that are left for good after a second, so that nothing hides what happened to them.
   areas_ = {{0, 8 * kBlockBytes},
             {kChunkBytes - 4 * kBlockBytes, 8 * kBlockBytes},
             {2 * uint64_t{kChunkBytes}, kRequestBytesMax},
-            {3 * uint64_t{kChunkBytes} + 100 * kBlockBytes, 3 * kBlockBytes}};
-  SP_CHECK(options.volume_bytes >= 4 * uint64_t{kChunkBytes});
+            {3 * uint64_t{kChunkBytes} + 100 * kBlockBytes, 3 * kBlockBytes},
+            {4 * uint64_t{kChunkBytes}, kPlaces * kPlaceBlocks * kBlockBytes}};
+  SP_CHECK(options.volume_bytes >= 5 * uint64_t{kChunkBytes});
 }
 
 Workload::~Workload() { SP_CHECK(volume_ == nullptr); }
@@ -105,7 +109,13 @@ void Workload::Next(Lane& lane) {
 }
 
 Workload::Range Workload::ChooseRange(bool whole_blocks) {
-  const Range& area = areas_[random_.Below(areas_.size())];
+  const size_t index = std::min<size_t>(random_.Below(areas_.size() + 1), areas_.size() - 1);
+  Range area = areas_[index];
+  if (index == areas_.size() - 1) {
+    const auto second = static_cast<uint64_t>(world_.now().nanos()) / 1'000'000'000;
+    area.offset_bytes += second % kPlaces * kPlaceBlocks * kBlockBytes;
+    area.size_bytes = kPlaceBlocks * kBlockBytes;
+  }
   const uint64_t unit = whole_blocks ? kBlockBytes : kSectorBytes;
   const uint64_t units = area.size_bytes / unit;
   const uint64_t first = random_.Below(random_.OneIn(3, 4) ? std::min<uint64_t>(units, 8) : units);

@@ -129,8 +129,7 @@ class RevivesVoided final : public StoreTap {
     return chains;
   }
   uint64_t AppendEntry(ChainId chain, Entry entry) override {
-    if (entry.arrival == Arrival::kPending && entry.kind == EntryKind::kData &&
-        entry.payload.size() <= kBlockBytes) {
+    if (entry.arrival == Arrival::kPending && entry.kind == EntryKind::kData) {
       Stale& kept = pending_[chain][entry.version];
       kept.entry.place = entry.place;
       kept.entry.version = entry.version;
