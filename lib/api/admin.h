@@ -8,7 +8,9 @@
 #pragma once
 
 #include <functional>
+#include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
@@ -31,6 +33,8 @@ class Admin {
 
   // `leader` and `clock` outlive the Admin.
   Admin(metadata::Leader& leader, const env::Clock& clock, Self self);
+  // Known only once the daemon listens.
+  void set_address(std::string address) { self_.address = std::move(address); }
 
   void Call(const StatusRequest& request, Done<StatusAnswer> done);
   void Call(const ServiceListRequest& request, Done<ServiceListAnswer> done);
@@ -70,7 +74,7 @@ class Admin {
 
   metadata::Leader& leader_;
   const env::Clock& clock_;
-  const Self self_;
+  Self self_;
 };
 
 }  // namespace storpool::api

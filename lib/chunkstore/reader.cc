@@ -34,6 +34,7 @@ bool Reader::FindPending(const ReadOp& op, const Index::Chunk& chunk, LayerId la
         !e.place.blocks.Contains(block)) {
       continue;
     }
+    found->result.layer = layer;
     found->result.version = e.version;
     if (e.kind == EntryKind::kHole) {
       found->result.state = BlockResult::State::kHole;
@@ -63,6 +64,7 @@ Reader::Found Reader::Locate(const ReadOp& op, const Index::Chunk* chunk, uint32
       }
     }
     if (entry != nullptr) {
+      found.result.layer = view.layer;
       found.result.version = entry->version();
       if (entry->is_hole()) {
         found.result.state = BlockResult::State::kHole;

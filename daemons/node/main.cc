@@ -1,0 +1,69 @@
+// storpool_node: gives the disks of this machine to the cluster.
+#include <string>
+
+#include "absl/flags/flag.h"
+#include "absl/flags/parse.h"
+#include "absl/flags/usage.h"
+#include "absl/strings/str_cat.h"
+#include "lib/embed/node_server.h"
+#include "lib/embed/program.h"
+#include "lib/env/posix/file_log.h"
+
+ABSL_FLAG(int, id, -1, "id of this node, 0..63");
+ABSL_FLAG(std::string, name, "", "name of this node, for people");
+ABSL_FLAG(std::string, fault_set, "", "nodes of one fault set may fail together");
+ABSL_FLAG(std::string, cluster, "", "cluster file, made by 'storpoolctl metadata init'");
+ABSL_FLAG(std::string, metadata, std::string(storpool::embed::kMetadataAddress),
+          "addresses of the metadata daemons, HOST:PORT[,HOST:PORT...]");
+ABSL_FLAG(std::string, listen, "127.0.0.1:0", "address for clients and other nodes; port 0: any");
+ABSL_FLAG(std::string, disks, "",
+          "files or block devices made by 'storpoolctl disk init', PATH[,PATH...]");
+ABSL_FLAG(std::string, log_level, "info", "debug, info, warning or error");
+
+namespace {
+
+using storpool::embed::StartFailed;
+constexpr char kProgram[] = "storpool_node";
+
+absl::StatusOr<storpool::embed::NodeServerOptions> Options() {
+  storpool::embed::NodeServerOptions options;
+  const int id = absl::GetFlag(FLAGS_id);
+  if (id < 0 || id > storpool::kNodeIdMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--id=", id, " is not in 0..", storpool::kNodeIdMax));
+  }
+  options.id = storpool::NodeId(static_cast<uint16_t>(id));
+  options.name = absl::GetFlag(FLAGS_name);
+  options.fault_set = absl::GetFlag(FLAGS_fault_set);
+  auto cluster = storpool::embed::LoadClusterFile(absl::GetFlag(FLAGS_cluster));
+  if (!cluster.ok()) return cluster.status();
+  options.cluster = *cluster;
+  options.metadata = storpool::embed::SplitList(absl::GetFlag(FLAGS_metadata));
+  if (options.metadata.empty()) {
+    return absl::InvalidArgumentError("--metadata names no address");
+  }
+  options.listen = absl::GetFlag(FLAGS_listen);
+  options.disks = storpool::embed::SplitList(absl::GetFlag(FLAGS_disks));
+  return options;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  storpool::embed::Ending ending;
+  absl::SetProgramUsageMessage(
+      "Gives the disks of this machine to the cluster.\n"
+      "  storpool_node --id=1 --cluster=FILE --metadata=HOST:PORT --disks=PATH[,PATH...]");
+  absl::ParseCommandLine(argc, argv);
+  const auto level = storpool::embed::ParseLogLevel(absl::GetFlag(FLAGS_log_level));
+  if (!level.ok()) return StartFailed(kProgram, level.status());
+  const auto log = storpool::env::FileLog::ToStderr(*level);
+  auto options = Options();
+  if (!options.ok()) return StartFailed(kProgram, options.status());
+  options->log = log.get();
+  const auto node = storpool::embed::NodeServer::Start(*options);
+  if (!node.ok()) return StartFailed(kProgram, node.status());
+  log->Log(storpool::env::LogLevel::kInfo, kProgram,
+           absl::StrCat("node ", options->id.value(), " listens at ", (*node)->address()));
+  return ending.Wait();
+}
