@@ -202,7 +202,7 @@ TestCluster::TestCluster() {
   named_.chain = opened_.chain = chain_;
 }
 
-TestCluster::~TestCluster() = default;
+TestCluster::~TestCluster() { nodes_.clear(); }  // they use the rest
 
 TestNode& TestCluster::AddNode(uint16_t id) {
   nodes_[id] = std::make_unique<TestNode>(*this, id);
