@@ -49,9 +49,9 @@ class AdminClient {
   absl::Status Backup(const std::function<absl::Status(const std::string& piece)>& on_piece);
 
  private:
-  absl::Status Try(int64_t timeout_seconds,
-                   const std::function<grpc::Status(Admin::StubInterface&, grpc::ClientContext&)>&
-                       call);
+  absl::Status Try(
+      int64_t timeout_seconds,
+      const std::function<grpc::Status(Admin::StubInterface&, grpc::ClientContext&)>& call);
 
   const std::vector<std::string> addresses_;
   const Connect connect_;

@@ -23,9 +23,9 @@ absl::StatusOr<Output> Attach(Session& session, const Arguments& arguments) {
   const int64_t timeout = request.timeout_seconds() == 0
                               ? AdminClient::kForEver
                               : request.timeout_seconds() + kAnswerSeconds;
-  const absl::StatusOr<AttachAnswer> answer = session.admin.Call(
-      &Admin::StubInterface::Attach, request,
-      request.no_wait() ? AdminClient::kTimeoutSeconds : timeout);
+  const absl::StatusOr<AttachAnswer> answer =
+      session.admin.Call(&Admin::StubInterface::Attach, request,
+                         request.no_wait() ? AdminClient::kTimeoutSeconds : timeout);
   if (!answer.ok()) return answer.status();
   Json data = JsonOfChange(answer->generation(), "");
   if (!answer->device().empty()) data["device"] = answer->device();
@@ -40,8 +40,8 @@ absl::StatusOr<Output> Detach(Session& session, const Arguments& arguments) {
   request.set_all(arguments.Has("all") || arguments.Text("client") == "all");
   request.set_force(arguments.Has("force"));
   if (request.all() == (request.client() != 0)) {
-    return UsageError(absl::StrCat("detach volume ", request.volume(),
-                                   " needs either \"client ID\" or \"all\""));
+    return UsageError(
+        absl::StrCat("detach volume ", request.volume(), " needs either \"client ID\" or \"all\""));
   }
   return ChangeOutput(
       session.admin.Call(&Admin::StubInterface::Detach, request, AdminClient::kForEver));
@@ -60,7 +60,9 @@ absl::StatusOr<Output> List(Session& session, const Arguments&) {
     const bool ready = attachment.granted() && !attachment.device().empty();
     table.AddRow({absl::StrCat(attachment.client()), attachment.volume_name(),
                   attachment.rights() == READ_ONLY ? "RO" : "RW",
-                  attachment.detaching() ? "detaching" : ready ? "attached" : "attaching",
+                  attachment.detaching() ? "detaching"
+                  : ready                ? "attached"
+                                         : "attaching",
                   attachment.device()});
   }
   return Output{data, *generation, table.Text()};
@@ -69,8 +71,10 @@ absl::StatusOr<Output> List(Session& session, const Arguments&) {
 }  // namespace
 
 std::vector<Command> AttachCommands() {
-  const Parameter volume = {.word = "volume", .value = "NAME",
-                            .help = "Its name, or ~ and its global id.", .required = true};
+  const Parameter volume = {.word = "volume",
+                            .value = "NAME",
+                            .help = "Its name, or ~ and its global id.",
+                            .required = true};
   return {
       {.pattern = "attach list",
        .summary = "List which clients have which volumes, and where",
@@ -78,16 +82,27 @@ std::vector<Command> AttachCommands() {
       {.pattern = "attach",
        .summary = "Give a volume to a client, and wait until it is there",
        .parameters = {volume,
-                      {.word = "client", .value = "ID", .kind = Kind::kNumber,
-                       .help = "1 to 4095; see service list.", .required = true, .min = 1,
+                      {.word = "client",
+                       .value = "ID",
+                       .kind = Kind::kNumber,
+                       .help = "1 to 4095; see service list.",
+                       .required = true,
+                       .min = 1,
                        .max = kClientIdMax},
-                      {.word = "mode", .value = "ro|rw", .kind = Kind::kChoice,
-                       .help = "Read only, or read and write; else rw.", .choices = {"ro", "rw"}},
-                      {.word = "timeout", .value = "SECONDS", .kind = Kind::kNumber,
-                       .help = "How long to wait for the client; else for ever.", .min = 1,
+                      {.word = "mode",
+                       .value = "ro|rw",
+                       .kind = Kind::kChoice,
+                       .help = "Read only, or read and write; else rw.",
+                       .choices = {"ro", "rw"}},
+                      {.word = "timeout",
+                       .value = "SECONDS",
+                       .kind = Kind::kNumber,
+                       .help = "How long to wait for the client; else for ever.",
+                       .min = 1,
                        .max = 86400},
                       {.word = "noWait",
-                       .kind = Kind::kFlag, .help = "Do not wait for the client."}},
+                       .kind = Kind::kFlag,
+                       .help = "Do not wait for the client."}},
        .details = "Says where the volume is now: an NBD address. With timeout, the volume stays "
                   "attached when the time is over; the client has it as soon as it runs.",
        .example = "attach volume db1 client 1",
@@ -95,11 +110,17 @@ std::vector<Command> AttachCommands() {
       {.pattern = "detach",
        .summary = "Take a volume from a client, or from all",
        .parameters = {volume,
-                      {.word = "client", .value = "ID|all", .kind = Kind::kNumber,
-                       .help = "1 to 4095, or all.", .min = 1, .max = kClientIdMax,
+                      {.word = "client",
+                       .value = "ID|all",
+                       .kind = Kind::kNumber,
+                       .help = "1 to 4095, or all.",
+                       .min = 1,
+                       .max = kClientIdMax,
                        .choices = {"all"}},
                       {.word = "all", .kind = Kind::kFlag, .help = "From every client."},
-                      {.word = "force", .value = "yes", .kind = Kind::kChoice,
+                      {.word = "force",
+                       .value = "yes",
+                       .kind = Kind::kChoice,
                        .help = "Also while it is open there, or the client does not answer: its "
                                "requests fail from now on.",
                        .choices = {"yes"}}},

@@ -27,8 +27,8 @@ absl::StatusOr<Output> Status(Session& session, const Arguments&) {
 std::string UptimeText(int64_t seconds) {
   if (seconds < 0) seconds = 0;  // two clocks that differ
   const int64_t days = seconds / 86400;
-  const std::string time = absl::StrFormat("%02d:%02d:%02d", seconds / 3600 % 24,
-                                           seconds / 60 % 60, seconds % 60);
+  const std::string time =
+      absl::StrFormat("%02d:%02d:%02d", seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
   return days == 0 ? time : absl::StrCat(days, "d ", time);
 }
 
@@ -49,12 +49,10 @@ absl::StatusOr<Output> ServiceList(Session& session, const Arguments&) {
   for (const Service& service : answer->services()) {
     data.push_back(JsonOf(service));
     const std::string status = !service.up() ? "down" : service.active() ? "active" : "running";
-    table.AddRow({service.kind(), absl::StrCat(service.id()), status, service.address(),
-                  service.version(),
-                  service.up() ? UptimeText(session.world.now_seconds() -
-                                            service.up_since_seconds())
-                               : "-",
-                  absl::StrJoin(service.disks(), " ")});
+    table.AddRow(
+        {service.kind(), absl::StrCat(service.id()), status, service.address(), service.version(),
+         service.up() ? UptimeText(session.world.now_seconds() - service.up_since_seconds()) : "-",
+         absl::StrJoin(service.disks(), " ")});
   }
   return Output{data, *generation, table.Text()};
 }

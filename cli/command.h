@@ -26,10 +26,10 @@ enum class Kind {
 };
 
 struct Parameter {
-  std::string_view word;   // "size"; of a value in the pattern: its placeholder
-  std::string_view value;  // the placeholder of what follows the word; empty for a flag
+  std::string_view word = {};   // "size"; of a value in the pattern: its placeholder
+  std::string_view value = {};  // the placeholder of what follows the word; empty for a flag
   Kind kind = Kind::kText;
-  std::string_view help;
+  std::string_view help = {};
   bool required = false;
   bool repeated = false;
   uint64_t min = 0;
@@ -66,13 +66,13 @@ struct Output {
 struct Command {
   // "volume NAME create": words in capitals stand for values. One that stands twice must be given
   // twice alike: a safety catch.
-  std::string_view pattern;
-  std::string_view summary;           // one line, no full stop
-  std::vector<Parameter> values;      // of the pattern, where not plain kText
-  std::vector<Parameter> parameters;  // in any order, behind the pattern
-  std::string_view details;           // paragraphs, or empty
-  std::string_view example;           // words
-  absl::StatusOr<Output> (*run)(Session& session, const Arguments& arguments);
+  std::string_view pattern = {};
+  std::string_view summary = {};           // one line, no full stop
+  std::vector<Parameter> values = {};      // of the pattern, where not plain kText
+  std::vector<Parameter> parameters = {};  // in any order, behind the pattern
+  std::string_view details = {};           // a paragraph, or empty
+  std::string_view example = {};           // words
+  absl::StatusOr<Output> (*run)(Session& session, const Arguments& arguments) = nullptr;
 };
 
 // The tokens of a pattern; capitals are values.

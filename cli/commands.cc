@@ -7,6 +7,11 @@
 #include "cli/shapes.h"
 
 namespace storpool::cli {
+namespace {
+
+constexpr char kUsagePayload[] = "storpoolctl.usage";
+
+}  // namespace
 
 std::vector<Command> AllCommands() {
   std::vector<Command> all;
@@ -37,14 +42,16 @@ absl::StatusOr<Output> ChangeOutput(const absl::StatusOr<ChangeAnswer>& answer) 
   return ChangeOutput(*answer);
 }
 
-Output LocalOutput(Json data, std::string text) {
-  return {std::move(data), 0, std::move(text)};
-}
+Output LocalOutput(Json data, std::string text) { return {std::move(data), 0, std::move(text)}; }
 
 absl::Status UsageError(const std::string& text) {
   absl::Status status = absl::InvalidArgumentError(text);
-  status.SetPayload("storpoolctl.usage", absl::Cord());
+  status.SetPayload(kUsagePayload, absl::Cord());
   return status;
+}
+
+bool IsUsageError(const absl::Status& status) {
+  return status.GetPayload(kUsagePayload).has_value();
 }
 
 }  // namespace storpool::cli

@@ -31,9 +31,9 @@ bool Begins(const Command& command, const std::vector<Word>& words, bool with_va
       ++at;
       continue;
     }
-    const auto literal = std::find(pattern.begin() + static_cast<ptrdiff_t>(std::min(
-                                       at, pattern.size())),
-                                   pattern.end(), std::string_view(word.text));
+    const auto literal =
+        std::find(pattern.begin() + static_cast<ptrdiff_t>(std::min(at, pattern.size())),
+                  pattern.end(), std::string_view(word.text));
     if (literal != pattern.end()) {  // "volume create": the name is left out
       at = static_cast<size_t>(literal - pattern.begin()) + 1;
       continue;
@@ -64,9 +64,8 @@ std::string Lines(const std::vector<const Command*>& commands) {
     const std::vector<std::string> summary =
         BreakLines(Text(command->summary), kTerminalColumns - kUsageColumns - 4);
     absl::StrAppend(&text, "  ", usage,
-                    usage.size() > kUsageColumns
-                        ? "\n" + std::string(kUsageColumns + 2, ' ')
-                        : std::string(kUsageColumns - usage.size(), ' '));
+                    usage.size() > kUsageColumns ? "\n" + std::string(kUsageColumns + 2, ' ')
+                                                 : std::string(kUsageColumns - usage.size(), ' '));
     for (size_t i = 0; i < summary.size(); ++i) {
       if (i > 0) text += std::string(kUsageColumns + 2, ' ');
       absl::StrAppend(&text, "  ", summary[i], "\n");

@@ -2,7 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "lib/rpc/metadata_address.h"
+#include "lib/embed/program.h"
 
 namespace storpool::cli {
 namespace {
@@ -43,7 +43,7 @@ absl::Status TakeAddresses(const std::string& text, Options& options) {
 absl::StatusOr<Options> ParseOptions(const std::vector<std::string>& arguments,
                                      const std::string& environment) {
   Options options;
-  options.metadata = {rpc::kMetadataDefaultAddress};
+  options.metadata = {std::string(embed::kMetadataAddress)};
   if (!environment.empty()) {
     if (absl::Status s = TakeAddresses(environment, options); !s.ok()) return s;
   }
@@ -57,6 +57,8 @@ absl::StatusOr<Options> ParseOptions(const std::vector<std::string>& arguments,
       only_words = true;
     } else if (argument == "--help") {
       options.help = true;
+    } else if (argument == "--man") {
+      options.man = true;
     } else if (argument == kMetadata) {
       status = TakeAddresses(i + 1 < arguments.size() ? arguments[i + 1] : "", options);
       ++i;

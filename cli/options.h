@@ -14,6 +14,7 @@ struct Options {
   bool json = false;
   bool batch = false;
   bool help = false;
+  bool man = false;                // the man page, for whoever packages this
   std::vector<std::string> words;  // the other arguments
 };
 

@@ -124,9 +124,8 @@ class PatternWalk {
   }
 
   const Command* Complete(size_t at) const {
-    const auto it = std::ranges::find(possible_, at, [](const Candidate& c) {
-      return c.words.size();
-    });
+    const auto it =
+        std::ranges::find(possible_, at, [](const Candidate& c) { return c.words.size(); });
     return it == possible_.end() ? nullptr : it->command;
   }
 
@@ -183,8 +182,8 @@ class PatternWalk {
         next.push_back(candidate.words[at]);
       }
     }
-    absl::StrAppend(&text, Possible(words_[at - 1].text, after_value ? siblings_ : Suggestions(),
-                                    next));
+    absl::StrAppend(&text,
+                    Possible(words_[at - 1].text, after_value ? siblings_ : Suggestions(), next));
     return absl::InvalidArgumentError(text);
   }
 
@@ -217,8 +216,8 @@ absl::StatusOr<Parsed> Parse(const std::vector<Command>& commands, const std::ve
   const size_t first = at;
   while (at < words.size()) {
     const std::string& word = words[at].text;
-    const auto parameter = std::ranges::find(command.parameters, std::string_view(word),
-                                             &Parameter::word);
+    const auto parameter =
+        std::ranges::find(command.parameters, std::string_view(word), &Parameter::word);
     if (parameter == command.parameters.end()) {
       Suggestions possible = known;
       // Before any parameter, a longer command may have been meant.
@@ -237,8 +236,8 @@ absl::StatusOr<Parsed> Parse(const std::vector<Command>& commands, const std::ve
       continue;
     }
     if (at == words.size()) {
-      return absl::InvalidArgumentError(absl::StrCat("after \"", word, "\" a value is missing: ",
-                                                     word, " ", std::string(parameter->value)));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "after \"", word, "\" a value is missing: ", word, " ", std::string(parameter->value)));
     }
     absl::StatusOr<Arguments::Value> value = ReadValue(*parameter, words, at);
     if (!value.ok()) return value.status();

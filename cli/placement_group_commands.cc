@@ -64,12 +64,18 @@ absl::StatusOr<Output> Delete(Session& session, const Arguments& arguments) {
 }  // namespace
 
 std::vector<Command> PlacementGroupCommands() {
-  const Parameter add = {.word = "addDisk", .value = "ID", .kind = Kind::kNumber,
+  const Parameter add = {.word = "addDisk",
+                         .value = "ID",
+                         .kind = Kind::kNumber,
                          .help = "A disk for the group, 0 to 4095; may be said many times.",
-                         .repeated = true, .max = kDiskIdMax};
-  const Parameter remove = {.word = "rmDisk", .value = "ID", .kind = Kind::kNumber,
+                         .repeated = true,
+                         .max = kDiskIdMax};
+  const Parameter remove = {.word = "rmDisk",
+                            .value = "ID",
+                            .kind = Kind::kNumber,
                             .help = "A disk that leaves the group; may be said many times.",
-                            .repeated = true, .max = kDiskIdMax};
+                            .repeated = true,
+                            .max = kDiskIdMax};
   const Parameter rename = {.word = "rename", .value = "NEW", .help = "Another name for it."};
   return {
       {.pattern = "placementGroup list",

@@ -34,5 +34,6 @@ struct Session {
 
 // Wrong use of the program, found after the words were understood: exit code 1.
 absl::Status UsageError(const std::string& text);
+bool IsUsageError(const absl::Status& status);
 
 }  // namespace storpool::cli

@@ -28,7 +28,8 @@ absl::StatusOr<uint64_t> ParseSize(std::string_view text) {
   if (!absl::SimpleAtoi(absl::string_view(text.data(), digits), &number)) {
     return NotASize(text, "it is too large");
   }
-  std::string unit = absl::AsciiStrToUpper(absl::string_view(text).substr(digits));
+  std::string unit =
+      absl::AsciiStrToUpper(absl::string_view(text.data() + digits, text.size() - digits));
   if (unit.size() == 3 && unit.substr(1) == "IB") unit.resize(1);
   if (unit.size() == 2 && unit[1] == 'B') unit.resize(1);
   if (unit.empty() || unit == "B") return number;

@@ -28,7 +28,8 @@ std::string Padded(const std::string& text, size_t width, Table::Align align) {
 
 std::vector<std::string> BreakLines(const std::string& text, size_t columns) {
   std::vector<std::string> lines(1);
-  for (const std::string& word : absl::StrSplit(text, ' ')) {
+  const std::vector<std::string> words = absl::StrSplit(text, ' ');
+  for (const std::string& word : words) {
     if (!lines.back().empty() && Columns(lines.back()) + 1 + Columns(word) > columns) {
       lines.emplace_back();
     }

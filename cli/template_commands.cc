@@ -67,7 +67,9 @@ absl::StatusOr<Output> Delete(Session& session, const Arguments& arguments) {
 }  // namespace
 
 std::vector<Command> TemplateCommands() {
-  const Parameter size = {.word = "size", .value = "SIZE", .kind = Kind::kSize,
+  const Parameter size = {.word = "size",
+                          .value = "SIZE",
+                          .kind = Kind::kSize,
                           .help = "Of volumes that are made without one, such as 10G."};
   return {
       {.pattern = "template list",
@@ -75,14 +77,21 @@ std::vector<Command> TemplateCommands() {
        .run = List},
       {.pattern = "template NAME create",
        .summary = "Make a template: how many mirrors, and on which disks",
-       .parameters = {{.word = "replication", .value = "N", .kind = Kind::kNumber,
+       .parameters = {{.word = "replication",
+                       .value = "N",
+                       .kind = Kind::kNumber,
                        .help = "Mirrors of each block, 1 to 3, always on different nodes.",
-                       .required = true, .min = 1, .max = kReplicationMax},
-                      {.word = "placeAll", .value = "GROUP",
+                       .required = true,
+                       .min = 1,
+                       .max = kReplicationMax},
+                      {.word = "placeAll",
+                       .value = "GROUP",
                        .help = "The placement group of the mirrors; else \"default\"."},
-                      {.word = "placeHead", .value = "GROUP",
+                      {.word = "placeHead",
+                       .value = "GROUP",
                        .help = "That of the first mirror; else as placeAll."},
-                      {.word = "placeTail", .value = "GROUP",
+                      {.word = "placeTail",
+                       .value = "GROUP",
                        .help = "That of the last mirror, which reads; else as placeAll."},
                       size},
        .example = "template hybrid create replication 3 placeAll hdd placeTail ssd",

@@ -19,6 +19,7 @@ struct Word {
 std::vector<Word> SplitWords(const std::vector<std::string>& arguments);
 
 // The candidate that `word` was probably meant to be; empty if none is near.
-std::string_view NearestWord(std::string_view word, const std::vector<std::string_view>& candidates);
+std::string_view NearestWord(std::string_view word,
+                             const std::vector<std::string_view>& candidates);
 
 }  // namespace storpool::cli

@@ -28,11 +28,11 @@ void Admin::Call(const AttachRequest& request, Done<AttachAnswer> done) {
     AttachAnswer answer;
     answer.set_generation(r->generation());
     if (request.no_wait()) return done(std::move(answer));
-    const auto settled = [key](const metadata::State& s, const metadata::LiveView&) {
+    auto settled = [key](const metadata::State& s, const metadata::LiveView&) {
       const auto it = s.attachments().find(key);
       return it == s.attachments().end() || !it->second.attachment().device().empty();
     };
-    const auto report = [this, key, request, answer,
+    auto report = [this, key, request, answer,
                          done = std::move(done)](const absl::Status& waited) mutable {
       const auto it = state().attachments().find(key);
       if (it == state().attachments().end()) {
@@ -82,10 +82,10 @@ void Admin::Call(const DetachRequest& request, Done<ChangeAnswer> done) {
     if (!r.ok()) return done(r.status());
     ChangeAnswer answer;
     answer.set_generation(r->generation());
-    const auto settled = [refused, gone](const metadata::State& s, const metadata::LiveView&) {
+    auto settled = [refused, gone](const metadata::State& s, const metadata::LiveView&) {
       return gone(s) || refused(s) != s.attachments().end();
     };
-    const auto report = [this, refused, gone, answer,
+    auto report = [this, refused, gone, answer,
                          done = std::move(done)](const absl::Status& waited) mutable {
       if (!waited.ok() || gone(state())) return done(std::move(answer));
       const auto it = refused(state());

@@ -174,7 +174,15 @@ Task ChunkStoreImpl::Checkpoint() {
     if (it->first.chunk.value() == UINT32_MAX)
       next = {LineageId(it->first.lineage.value() + 1), {}};
   }
-  // What pages may show must be durable before the root is.
+  // What pages may show must be durable before the root is, the Ws too: the next batch has them. A
+  // log that waits for a segment is not waited for: what it has not sealed shows nowhere.
+  const uint64_t sealed = log().last_sealed().number;
+  if (!state_.dirty().empty() && !log().has_unsealed()) AppendWitness();
+  while (failure_.ok() && !state_.dirty().empty() && log().last_sealed().number == sealed &&
+         !log_waits_) {
+    ScheduleBatch();
+    co_await Progress{*this};
+  }
   const uint64_t log_end = log().last_sealed().number;
   while (failure_.ok() && (!index.idle() || log().durable_number() < log_end)) {
     index.Poke();

@@ -132,11 +132,15 @@ class ChunkStore {
   static void Open(const Options& options, const ClusterUuid& cluster,
                    absl::AnyInvocable<void(absl::StatusOr<std::unique_ptr<ChunkStore>>)> done);
 
-  virtual ~ChunkStore() = default;  // As a crash; Close first for a clean stop.
+  // As a crash; Close first for a clean stop. The device must have forgotten the store's requests
+  // by then (nothing may call back), and coroutines under way end without telling anybody.
+  virtual ~ChunkStore() = default;
 
   virtual void SetEvents(StoreEvents* events) = 0;
   virtual const StoreIdentity& identity() const = 0;
-  // A durable batch was found damaged at recovery (4.2): report no D, be a resync target.
+  // A durable batch was found damaged at recovery (4.2): report no D, be a resync target. Stays
+  // true over restarts: the store has gone back to an earlier state of itself, until it is
+  // formatted.
   virtual bool damaged() const = 0;
   // What recovery found, by chain; the caller takes it once.
   virtual std::map<ChainId, ChainRecord> TakeChains() = 0;
@@ -147,7 +151,8 @@ class ChunkStore {
   virtual void Unreserve(uint64_t bytes) = 0;
 
   // Appends an entry; takes its payload's size from what is reserved (a hole or a scanned entry
-  // needs no reservation and may use the reserve that belongs to bookkeeping, as far as it goes).
+  // needs no reservation and may use the reserve that belongs to bookkeeping, as far as it goes). A
+  // kCommitted entry is read from the end of the turn on, when its batch is sealed.
   virtual uint64_t AppendEntry(ChainId chain, Entry entry) = 0;
   // The highest adopted epoch, with the config in its owner's encoding.
   virtual uint64_t AppendAdopt(ChainId chain, Epoch epoch, std::string config) = 0;

@@ -68,6 +68,12 @@ Task ChunkStoreImpl::Begin() {
   if (damaged_) s.flags |= Superblock::kDamaged;
   identity_.incarnation = Incarnation(s.incarnation);
   SP_RETURN_CO(co_await WriteSuperblocks());
+  // After many crashes in a row: first free what they used. The root pins what was accepted, too.
+  if (segments_.free_count() < room().cleaning_segments()) {
+    maintaining_ = true;
+    SP_RETURN_CO(co_await Checkpoint());
+    maintaining_ = false;
+  }
   RecoveredRecord record;
   std::copy(std::begin(core_->ends), std::end(core_->ends), record.ends);
   OpenLog(sizeof record, 0).writer.AddFixed(RecordKind::kRecovered, record);

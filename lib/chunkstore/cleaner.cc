@@ -12,7 +12,7 @@ namespace storpool::chunkstore {
 namespace {
 
 // A victim must free at least this part of itself.
-constexpr uint32_t kLeastGain = 64;
+constexpr uint32_t kLeastGain = 24;
 
 }  // namespace
 
@@ -62,8 +62,7 @@ Task ChunkStoreImpl::MakeSpace() {
   const uint64_t blocks_per_segment = segments_.segment_bytes() / kBlockBytes;
   while (failure_.ok()) {
     if (segments_.free_count() + segments_.CountEmptied() >= wanted) break;
-    const uint32_t needed = r.index_segments + 3;
-    if (segments_.free_count() < needed && copied_blocks > 0) break;
+    if (segments_.free_count() < r.cleaning_segments()) break;  // the checkpoint frees some
     if (copied_blocks > 8 * blocks_per_segment) break;
     const std::optional<uint32_t> victim = ChooseVictim();
     if (!victim) break;

@@ -25,10 +25,13 @@ struct Room {
         std::min<uint64_t>(RoundUp(index_bytes, segment_bytes) / segment_bytes, segments / 4));
     return {segments, segment_bytes, index};
   }
-  // Data of clients never takes the last ones: an index, both survivor streams, two for the log.
-  uint32_t kept_segments() const { return index_segments + 4; }
+  // A victim's live blocks fill at most two new segments; then an index must still fit, and the
+  // log's first batch after a crash. With this many free a victim may be cleaned.
+  uint32_t cleaning_segments() const { return index_segments + 3; }
+  // Data of clients never takes the last ones.
+  uint32_t kept_segments() const { return cleaning_segments() + 2; }
   // Cleaning begins below this.
-  uint32_t low_segments() const { return kept_segments() + 3 + segments / 50; }
+  uint32_t low_segments() const { return kept_segments() + 4 + segments / 50; }
   uint64_t usable_bytes() const {
     // Kept ones, the present index, three open segments, two for progress.
     const uint32_t fixed = kept_segments() + index_segments + 5;

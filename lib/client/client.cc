@@ -155,8 +155,8 @@ void Client::Open(const Attachment& attachment, const storpool::Volume& descript
     identity.floors[ChainId::FromRaw(floor.chain())] = Epoch(floor.epoch());
   }
   Attached& attached = volumes_[identity.session.volume];
-  attached.volume = std::make_unique<Volume>(context_, std::move(identity),
-                                             static_cast<VolumeEvents&>(*this));
+  attached.volume =
+      std::make_unique<Volume>(context_, std::move(identity), static_cast<VolumeEvents&>(*this));
   log_.Log(env::LogLevel::kInfo, "client",
            absl::StrCat("volume ", attachment.volume_name(), " is attached, generation ",
                         attachment.generation()));

@@ -54,7 +54,8 @@ class Client final : private control::MetadataLink::Handler,
                      private NodeEvents,
                      private VolumeEvents {
  public:
-  // All references outlive the client. Destroying it drops requests under way without a word, as a
+  // All references outlive the client, and `metadata` is destroyed before the reactor runs again.
+  // Destroying it drops requests under way without a word, as a
   // crash would; to end properly, let them end first.
   Client(ClientOptions options, env::Reactor& reactor, ChannelOpener& opener, env::Entropy& entropy,
          env::LogSink& log, BufferPool& pool, control::MetadataLink& metadata,

@@ -41,6 +41,19 @@ class MetadataServer::Impl {
   }
   const std::string& address() const { return server_->address(); }
 
+  absl::Status WaitForServices(const Services& wanted) {
+    return thread_.Await<absl::Status>([&](absl::AnyInvocable<void(absl::Status)> done) {
+      const auto all_there = [wanted](const metadata::State& state,
+                                      const metadata::LiveView& live) {
+        size_t nodes = 0, clients = 0;
+        for (const auto& [id, node] : state.nodes()) nodes += live.node(node.id()).up;
+        for (const auto& [id, client] : state.clients()) clients += live.client(client.id()).up;
+        return nodes >= wanted.nodes && clients >= wanted.clients;
+      };
+      leader_->WaitUntil(all_there, Duration::Seconds(wanted.seconds), std::move(done));
+    });
+  }
+
   void RunAdmin(absl::AnyInvocable<void(api::Admin&, absl::AnyInvocable<void()>)> fn) {
     thread_.Await<bool>([this, &fn](absl::AnyInvocable<void(bool)> done) {
       fn(*admin_, [done = std::move(done)]() mutable { done(true); });
@@ -86,6 +99,10 @@ absl::StatusOr<std::unique_ptr<MetadataServer>> MetadataServer::Start(
 }
 
 const std::string& MetadataServer::address() const { return impl_->address(); }
+
+absl::Status MetadataServer::WaitForServices(const Services& wanted) {
+  return impl_->WaitForServices(wanted);
+}
 
 void MetadataServer::RunAdmin(
     absl::AnyInvocable<void(api::Admin& admin, absl::AnyInvocable<void()> done)> fn) {

@@ -30,6 +30,14 @@ class MetadataServer {
   // With the port that was taken.
   const std::string& address() const;
 
+  // Waits until so many nodes and clients have registered. kDeadlineExceeded after `seconds`.
+  struct Services {
+    size_t nodes = 0;
+    size_t clients = 0;
+    int seconds = 60;
+  };
+  absl::Status WaitForServices(const Services& wanted);
+
   // Runs an admin command (proto/admin.proto) and waits for its answer. Any thread but the server's.
   //   metadata->Call<VolumeCreateAnswer>(request)
   template <class Answer, class Request>

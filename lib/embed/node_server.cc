@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "lib/base/check.h"
 #include "lib/embed/program.h"
 #include "lib/embed/reactor_thread.h"
 #include "lib/env/posix/posix_device.h"

@@ -97,6 +97,7 @@ absl::Status State::Do(const AttachmentChanged& c, Outcome& out) {
   if (known == nullptr || known->attachment().generation() != c.generation()) {
     return absl::OkStatus();  // of an earlier session
   }
+  if (IsDetachFenced(c.volume(), c.client())) return absl::OkStatus();  // said already
   AttachmentRecord record = *known;
   Attachment& a = *record.mutable_attachment();
   if (a.detaching() && !c.attached() && c.error().empty()) {
@@ -120,10 +121,7 @@ void State::StartFence(const Attachment& attachment, FenceRecord::Purpose purpos
   Volume volume = *volumes_.Find(attachment.volume());
   Attachment& a = *record.mutable_attachment();
   // A forced detach stays one, also if its client starts again meanwhile.
-  for (const auto& [id, fence] : fences_.all()) {
-    const bool same = fence.raise().volume() == key.first && fence.raise().client() == key.second;
-    if (same && purpose == FenceRecord::GRANT && fence.purpose() != FenceRecord::GRANT) return;
-  }
+  if (purpose == FenceRecord::GRANT && IsDetachFenced(key.first, attachment.client())) return;
   DropFencesOf(attachment.volume(), attachment.client());
   a.set_generation(volume.next_generation());
   a.set_granted(false);
@@ -175,6 +173,14 @@ absl::Status State::Do(const FenceDone& c, Outcome& out) {
   attachments_.Put(key, record);
   Touch(SectionOf(fence.raise().client()), out);
   return absl::OkStatus();
+}
+
+bool State::IsDetachFenced(uint64_t volume, uint32_t client) const {
+  for (const auto& [id, fence] : fences_.all()) {
+    const bool same = fence.raise().volume() == volume && fence.raise().client() == client;
+    if (same && fence.purpose() != FenceRecord::GRANT) return true;
+  }
+  return false;
 }
 
 void State::RemoveAttachment(uint64_t volume, uint32_t client, Outcome& out) {

@@ -155,7 +155,6 @@ absl::Status Backup(const env::KeyValueStore& store,
     piece.clear();
   };
   SP_RETURN_IF_ERROR(store.Scan("", [&](std::string_view key, std::string_view value) {
-    if (HasPrefix(key, "log/")) return true;  // of an embedded log in the same store
     AppendU32(piece, static_cast<uint32_t>(key.size()));
     piece += key;
     AppendU32(piece, static_cast<uint32_t>(value.size()));

@@ -63,7 +63,14 @@ void Leader::DecideMembers() {
   Propose(std::move(command), [this, ejected, failed](absl::StatusOr<CommandResult> result) {
     deciding_ = false;
     if (!result.ok()) return;  // it does not lead, or the next tick tries again
-    for (uint32_t node : ejected) ejected_.erase(node);
+    for (uint32_t node : ejected) {
+      ejected_.erase(node);
+      const Node* known = state_.FindNode(node);
+      if (known == nullptr || known->up()) continue;  // it has joined again since
+      // Whoever still speaks for it must join anew.
+      live_.nodes_[node].up = false;
+      CloseOther(Kind::kNode, node, nullptr);
+    }
     for (const auto& [disk, reason] : failed) failed_disks_.erase(disk);
     Changed();
   });
@@ -82,6 +89,7 @@ void Leader::DecideOpens() {
 }
 
 void Leader::DecideFences(ChangeMembers& change) {
+  if (state_.fences().empty()) return;
   const Instant now = reactor_.Now();
   std::set<uint32_t> named;
   for (const NameChain& name : change.names()) named.insert(name.chain());

@@ -115,7 +115,6 @@ class Leader : public control::PeerHandler {
   void Remove(control::Peer* link);
   void CloseOther(Kind kind, uint32_t id, const PeerState* except);
   PeerState* FindPeer(Kind kind, uint32_t id);
-  PeerState* PeerOfDisk(uint32_t disk);
   bool OwnsDisk(const PeerState& peer, uint32_t disk) const;
   std::string NameOf(const PeerState& peer) const;
 

@@ -127,7 +127,7 @@ void Leader::Handle(PeerState& peer, const AttachmentReady& message) {
   const Attachment& a = found->second.attachment();
   if (a.generation() != message.generation()) return;
   const bool same = a.device() == message.device() && message.attached() && !a.detaching();
-  if (same) return;
+  if (same || state_.IsDetachFenced(message.volume(), peer.id)) return;
   Command command;
   AttachmentChanged& change = *command.mutable_attachment_changed();
   change.set_volume(message.volume());

@@ -211,11 +211,6 @@ Leader::PeerState* Leader::FindPeer(Kind kind, uint32_t id) {
   return nullptr;
 }
 
-Leader::PeerState* Leader::PeerOfDisk(uint32_t disk) {
-  const DiskRecord* record = state_.FindDisk(disk);
-  return record == nullptr ? nullptr : FindPeer(Kind::kNode, record->disk().node());
-}
-
 bool Leader::OwnsDisk(const PeerState& peer, uint32_t disk) const {
   const DiskRecord* record = state_.FindDisk(disk);
   return peer.kind == Kind::kNode && record != nullptr && record->disk().node() == peer.id;

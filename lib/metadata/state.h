@@ -92,6 +92,9 @@ class State {
   // Of a section; 0 if it never changed. Grows for ever, also over a change of leader.
   uint64_t SectionVersion(const std::string& name) const;
 
+  // A detach has closed the volume on this client; its fence is under way.
+  bool IsDetachFenced(uint64_t volume, uint32_t client) const;
+
   const env::KeyValueStore& store() const { return store_; }
 
  private:

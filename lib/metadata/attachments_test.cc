@@ -1,0 +1,231 @@
+// Attachments, sessions and the fences between them (5.8, 5.9, S2), and deleting volumes.
+#include <gtest/gtest.h>
+
+#include "lib/metadata/errors.h"
+#include "lib/metadata/fake_cluster.h"
+
+namespace storpool::metadata {
+namespace {
+
+class AttachmentsTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    cluster.Standard();
+    ASSERT_TRUE(cluster.CreateVolume("v").ok());
+    cluster.AddClient(1);
+    cluster.Run(Duration::Millis(200));
+  }
+  absl::Status Attach(uint32_t client, const std::string& volume = "v") {
+    Command command;
+    command.mutable_attach()->set_volume(volume);
+    command.mutable_attach()->set_client(client);
+    const absl::Status status = cluster.Do(command).status();
+    cluster.Run(Duration::Millis(300));
+    return status;
+  }
+  absl::Status Detach(uint32_t client, bool force) {
+    Command command;
+    command.mutable_detach()->set_volume("v");
+    command.mutable_detach()->set_client(client);
+    command.mutable_detach()->set_force(force);
+    return cluster.Do(command).status();
+  }
+  absl::Status Delete(const std::string& volume) {
+    Command command;
+    command.mutable_delete_volume()->set_name(volume);
+    return cluster.Do(command).status();
+  }
+  FakeCluster cluster;
+};
+
+TEST_F(AttachmentsTest, AnAttachmentReachesItsClientWithItsLine) {
+  ASSERT_TRUE(Attach(1).ok());
+  const Attachment* a = cluster.client(1).Find("v");
+  ASSERT_NE(a, nullptr);
+  EXPECT_TRUE(a->granted());
+  EXPECT_EQ(a->generation(), 1u);
+  EXPECT_EQ(a->rights(), READ_WRITE);
+  const Section& section = cluster.client(1).sections["attachments/1"];
+  ASSERT_EQ(section.attachments().lines_size(), 1);
+  EXPECT_EQ(section.attachments().lines(0).layers(0).size_bytes(), 1u << 30);
+  EXPECT_EQ(cluster.state().attachments().begin()->second.attachment().device(), "nbd://here/v");
+  EXPECT_TRUE(Attach(1).ok());  // it is so already
+  EXPECT_EQ(cluster.client(1).Find("v")->generation(), 1u);
+}
+
+TEST_F(AttachmentsTest, AnUnknownClientOrVolumeIsRefused) {
+  const absl::Status client = Attach(7);
+  EXPECT_EQ(ErrorName(client), "invalidParam");
+  EXPECT_EQ(client.message(), "No such client registered");
+  EXPECT_EQ(ErrorName(Attach(1, "none")), "objectDoesNotExist");
+}
+
+TEST_F(AttachmentsTest, ARestartedClientIsGrantedAfterItsFence) {
+  ASSERT_TRUE(Attach(1).ok());
+  cluster.node(2).raises = false;
+  cluster.client(1).Kill(true);
+  cluster.client(1).Start();
+  cluster.Run(Duration::Millis(500));
+  const Attachment* a = cluster.client(1).Find("v");
+  ASSERT_NE(a, nullptr);
+  EXPECT_EQ(a->generation(), 2u);
+  EXPECT_FALSE(a->granted());  // node 2 has not raised
+  cluster.node(2).raises = true;
+  // The order comes again.
+  cluster.Run(Duration::Millis(1500));
+  a = cluster.client(1).Find("v");
+  EXPECT_TRUE(a->granted());
+  EXPECT_TRUE(cluster.state().fences().empty());
+}
+
+TEST_F(AttachmentsTest, AReconnectedClientKeepsItsSession) {
+  ASSERT_TRUE(Attach(1).ok());
+  cluster.client(1).Cut();
+  cluster.Run(Duration::Millis(500));
+  EXPECT_EQ(cluster.client(1).Find("v")->generation(), 1u);
+  EXPECT_TRUE(cluster.client(1).Find("v")->granted());
+}
+
+TEST_F(AttachmentsTest, ChainsThatAreNotOpenAreNamedAgainAndBindTheGrant) {
+  ASSERT_TRUE(Attach(1).ok());
+  for (uint32_t id : {1, 2, 3}) cluster.node(id).opens = false;
+  cluster.node(2).Kill(true);
+  cluster.Run(Duration::Millis(500));
+  ASSERT_EQ(cluster.Open(), 0u);
+  const uint32_t before = cluster.state().chains().begin()->second.config().named().epoch();
+  cluster.client(1).Kill(true);
+  cluster.client(1).Start();
+  cluster.Run(Duration::Millis(500));
+  const Attachment* a = cluster.client(1).Find("v");
+  ASSERT_TRUE(a->granted());  // no chain is open, and nothing waits for them (S2)
+  EXPECT_EQ(a->floors_size(), 64);
+  EXPECT_GT(a->floors(0).epoch(), before);
+  for (const auto& [raw, chain] : cluster.state().chains()) {
+    ASSERT_EQ(chain.config().raises_size(), 1);
+    EXPECT_EQ(chain.config().raises(0).generation(), 2u);
+  }
+  // Named once more before it opens: the raise stays on it.
+  cluster.Run(Duration::Seconds(5));
+  EXPECT_EQ(cluster.state().chains().begin()->second.config().raises_size(), 1);
+  for (uint32_t id : {1, 2, 3}) cluster.node(id).opens = true;
+  cluster.Run(Duration::Seconds(10));
+  EXPECT_EQ(cluster.Open(), 64u);
+  EXPECT_EQ(cluster.state().chains().begin()->second.config().raises_size(), 0);
+}
+
+TEST_F(AttachmentsTest, AnEpochWithoutTheRaiseNeverOpens) {
+  ASSERT_TRUE(Attach(1).ok());
+  for (uint32_t id : {1, 2, 3}) cluster.node(id).opens = false;
+  cluster.node(2).Kill(true);
+  cluster.Run(Duration::Millis(500));
+  const auto [raw, chain] = *cluster.state().chains().begin();
+  Command open;
+  OpenChains::One& one = *open.mutable_open_chains()->add_chains();
+  one.set_chain(static_cast<uint32_t>(raw));
+  one.set_epoch(chain.config().named().epoch());
+  cluster.client(1).Kill(true);
+  cluster.client(1).Start();
+  cluster.Run(Duration::Millis(100));
+  ASSERT_TRUE(cluster.Do(open).ok());  // the coordinator's word of the earlier name comes late
+  EXPECT_FALSE(cluster.state().FindChain(static_cast<uint32_t>(raw))->config().named().opened());
+}
+
+TEST_F(AttachmentsTest, APlainDetachWaitsForTheClientAndTheFence) {
+  ASSERT_TRUE(Attach(1).ok());
+  ASSERT_TRUE(Detach(1, false).ok());
+  cluster.Run(Duration::Millis(500));
+  EXPECT_TRUE(cluster.state().attachments().empty());
+  EXPECT_EQ(cluster.client(1).Find("v"), nullptr);
+  ASSERT_TRUE(Attach(1).ok());
+  EXPECT_EQ(cluster.client(1).Find("v")->generation(), 3u);  // above the fence's
+}
+
+TEST_F(AttachmentsTest, ADetachOfAnOpenDeviceIsRefusedWithTheReason) {
+  ASSERT_TRUE(Attach(1).ok());
+  cluster.client(1).holds_open = "v";
+  ASSERT_TRUE(Detach(1, false).ok());
+  cluster.Run(Duration::Millis(500));
+  ASSERT_EQ(cluster.state().attachments().size(), 1u);
+  const AttachmentRecord& record = cluster.state().attachments().begin()->second;
+  EXPECT_FALSE(record.attachment().detaching());
+  EXPECT_EQ(record.detach_error(), "is open at here");
+}
+
+TEST_F(AttachmentsTest, AForcedDetachNeedsNoClient) {
+  ASSERT_TRUE(Attach(1).ok());
+  cluster.client(1).Kill(true);
+  cluster.Run(Duration::Millis(100));
+  EXPECT_EQ(ErrorName(Detach(1, false)), "busy");
+  ASSERT_TRUE(Detach(1, true).ok());
+  cluster.Run(Duration::Millis(500));
+  EXPECT_TRUE(cluster.state().attachments().empty());
+  EXPECT_EQ(ErrorName(Detach(1, true)), "objectDoesNotExist");
+}
+
+TEST_F(AttachmentsTest, AFenceSurvivesARestartOfMetadata) {
+  ASSERT_TRUE(Attach(1).ok());
+  for (uint32_t id : {1, 2, 3}) cluster.node(id).raises = false;
+  cluster.client(1).Kill(true);
+  cluster.client(1).Start();
+  cluster.Run(Duration::Millis(300));
+  ASSERT_EQ(cluster.state().fences().size(), 1u);
+  cluster.StopLeader();
+  cluster.StartLeader();
+  for (uint32_t id : {1, 2, 3}) cluster.node(id).raises = true;
+  cluster.Run(Duration::Seconds(2));
+  EXPECT_TRUE(cluster.state().fences().empty());
+  EXPECT_TRUE(cluster.client(1).Find("v")->granted());
+}
+
+TEST_F(AttachmentsTest, AMuteMemberDelaysAGrantForAWhileOnly) {
+  ASSERT_TRUE(Attach(1).ok());
+  cluster.node(3).raises = false;  // it answers, but cannot drain
+  cluster.client(1).Kill(true);
+  cluster.client(1).Start();
+  cluster.Run(Duration::Millis(1800));
+  EXPECT_TRUE(cluster.client(1).Find("v")->granted());
+  EXPECT_GT(cluster.client(1).Find("v")->floors_size(), 0);
+  EXPECT_EQ(cluster.Open(), 64u);
+}
+
+TEST_F(AttachmentsTest, AVolumeIsDeletedWhenNobodyHasIt) {
+  ASSERT_TRUE(Attach(1).ok());
+  EXPECT_EQ(ErrorName(Delete("v")), "busy");
+  ASSERT_TRUE(Detach(1, false).ok());
+  cluster.Run(Duration::Millis(500));
+  cluster.node(2).Kill(true);  // away while it is deleted (hazard 6.10)
+  cluster.Run(Duration::Seconds(1));
+  const uint64_t lineage = cluster.state().volumes().begin()->second.lineage();
+  cluster.node(1).follows.emplace_back().set_section(LineSectionName(lineage));
+  ASSERT_TRUE(Delete("v").ok());
+  EXPECT_TRUE(cluster.state().volumes().empty());
+  EXPECT_TRUE(cluster.state().FindLine(lineage)->dropped());
+  cluster.Run(Duration::Seconds(1));
+  EXPECT_EQ(cluster.state().drops().at(lineage).disks_size(), 1);
+  EXPECT_TRUE(cluster.node(1).dropped_lineages.contains(lineage));
+  cluster.node(2).Start();
+  cluster.Run(Duration::Seconds(1));
+  EXPECT_TRUE(cluster.node(2).dropped_lineages.contains(lineage));
+  EXPECT_TRUE(cluster.state().drops().empty());
+  EXPECT_EQ(cluster.state().FindLine(lineage), nullptr);
+  EXPECT_EQ(ErrorName(Delete("v")), "objectDoesNotExist");
+  ASSERT_TRUE(cluster.CreateVolume("v").ok());
+  EXPECT_GT(cluster.state().volumes().begin()->second.lineage(), lineage);  // never used twice
+}
+
+TEST_F(AttachmentsTest, WaitUntilEndsWithTheConditionOrTheTime) {
+  absl::Status met = absl::UnknownError(""), late = absl::UnknownError("");
+  cluster.leader().WaitUntil(
+      [](const State& s, const LiveView&) { return !s.attachments().empty(); }, Duration(),
+      [&](absl::Status s) { met = s; });
+  cluster.leader().WaitUntil([](const State&, const LiveView&) { return false; },
+                             Duration::Millis(200), [&](absl::Status s) { late = s; });
+  cluster.Run(Duration::Millis(100));
+  EXPECT_TRUE(absl::IsUnknown(met));
+  ASSERT_TRUE(Attach(1).ok());
+  EXPECT_TRUE(met.ok());
+  EXPECT_TRUE(absl::IsDeadlineExceeded(late));
+}
+
+}  // namespace
+}  // namespace storpool::metadata

@@ -1,0 +1,269 @@
+// Chains over the life of a cluster: named, opened, lost, back, replaced, restarted.
+#include <gtest/gtest.h>
+
+#include "lib/metadata/fake_cluster.h"
+
+namespace storpool::metadata {
+namespace {
+
+class ChainsTest : public testing::Test {
+ protected:
+  std::set<uint32_t> Epochs() {
+    std::set<uint32_t> epochs;
+    for (const auto& [raw, c] : cluster.state().chains()) {
+      epochs.insert(c.config().named().epoch());
+    }
+    return epochs;
+  }
+  size_t WithRole(uint32_t disk, ChainRole role) {
+    size_t n = 0;
+    for (const auto& [raw, c] : cluster.state().chains()) {
+      for (const ChainMember& m : c.config().named().members()) {
+        n += m.disk() == disk && m.role() == role;
+      }
+    }
+    return n;
+  }
+  FakeCluster cluster;
+};
+
+TEST_F(ChainsTest, ATemplatesChainsAreNamedAndOpened) {
+  cluster.Standard();
+  EXPECT_EQ(cluster.FullyServing(3), 64u);
+  EXPECT_EQ(Epochs(), std::set<uint32_t>{1});
+  const NamedConfig& config = cluster.state().chains().begin()->second.config();
+  EXPECT_TRUE(config.has_last_opened());
+  EXPECT_EQ(config.named().opened_at(), Version(Epoch(0), 7).raw());
+}
+
+TEST_F(ChainsTest, ALostNodeLeavesAllItsChainsInOneCommand) {
+  cluster.Standard();
+  cluster.node(2).promotes = false;
+  cluster.node(2).Kill(/*refused=*/true);
+  const uint64_t before = cluster.medium.last_index;
+  cluster.Run(Duration::Millis(400));
+  EXPECT_EQ(WithRole(20, CHAIN_ROLE_AWAY), 64u);
+  EXPECT_EQ(cluster.Open(), 64u);
+  EXPECT_EQ(Epochs(), std::set<uint32_t>{2});
+  EXPECT_FALSE(cluster.state().FindNode(2)->up());
+  EXPECT_EQ(cluster.state().FindDisk(20)->disk().state(), Disk::DOWN);
+  // One command for all names, and at most a few for the openings.
+  Command first;
+  ASSERT_TRUE(first.ParseFromString(cluster.medium.entries[before + 1]));
+  EXPECT_EQ(first.change_members().names_size(), 64);
+  EXPECT_LE(cluster.medium.last_index, before + 4);
+  const ChainConfig& config = cluster.state().chains().begin()->second.config().named();
+  EXPECT_EQ(config.members(2).excluded_at(), config.opened_at());
+}
+
+TEST_F(ChainsTest, AReturningNodeSyncsAndServesAgain) {
+  cluster.Standard();
+  cluster.node(2).promotes = false;
+  cluster.node(2).Kill(true);
+  cluster.Run(Duration::Seconds(1));
+  cluster.node(2).Start();
+  cluster.Run(Duration::Seconds(1));
+  EXPECT_EQ(WithRole(20, CHAIN_ROLE_SYNCING), 64u);
+  EXPECT_EQ(cluster.Open(), 64u);
+  cluster.node(2).promotes = true;
+  cluster.Run(Duration::Seconds(2));
+  EXPECT_EQ(cluster.FullyServing(3), 64u);
+}
+
+TEST_F(ChainsTest, AFastRestartIsNamedAgainWithAllMembers) {
+  cluster.Standard();
+  cluster.node(1).Kill(false);
+  cluster.node(1).Start();
+  cluster.Run(Duration::Millis(300));
+  EXPECT_EQ(cluster.FullyServing(3), 64u);
+  EXPECT_EQ(Epochs(), std::set<uint32_t>{2});
+}
+
+TEST_F(ChainsTest, ABrokenLinkOfTheSameProcessChangesNothing) {
+  cluster.Standard();
+  cluster.node(1).Cut();
+  cluster.Run(Duration::Seconds(1));
+  EXPECT_EQ(Epochs(), std::set<uint32_t>{1});
+}
+
+TEST_F(ChainsTest, SilenceEjectsAfterTheEjectionTime) {
+  cluster.Standard();
+  cluster.node(3).mute = true;
+  cluster.Run(Duration::Millis(2500));
+  EXPECT_EQ(Epochs(), std::set<uint32_t>{1});
+  ToMetadata suspect;
+  suspect.mutable_suspect()->set_node(3);
+  cluster.node(1).Say(suspect);
+  cluster.Run(Duration::Millis(1500));
+  EXPECT_EQ(WithRole(30, CHAIN_ROLE_AWAY), 64u);
+}
+
+TEST_F(ChainsTest, TheLastServingMemberIsNeverNamedOut) {
+  cluster.Standard();
+  for (uint32_t id : {1, 2, 3}) {
+    cluster.node(id).Kill(true);
+    cluster.Run(Duration::Millis(500));
+  }
+  for (const auto& [raw, c] : cluster.state().chains()) {
+    const ChainConfig& opened = c.config().last_opened();
+    ASSERT_EQ(opened.members(0).disk(), 30u);
+    ASSERT_EQ(c.config().named().members(0).disk(), 30u);
+  }
+  // Others are back first: they wait for it (5.5e).
+  cluster.node(1).Start();
+  cluster.node(2).Start();
+  cluster.Run(Duration::Seconds(20));
+  for (const auto& [raw, c] : cluster.state().chains()) {
+    EXPECT_EQ(c.config().last_opened().members(0).disk(), 30u);
+  }
+  cluster.node(3).Start();
+  cluster.Run(Duration::Seconds(8));
+  EXPECT_EQ(cluster.FullyServing(3), 64u);
+}
+
+TEST_F(ChainsTest, EverythingRestartedAtOnceIsNamedWithAll) {
+  cluster.Standard();
+  for (uint32_t id : {1, 2, 3}) cluster.node(id).Kill(false);
+  cluster.StopLeader();
+  cluster.StartLeader();
+  cluster.node(2).Start();
+  cluster.Run(Duration::Millis(600));
+  EXPECT_EQ(Epochs(), std::set<uint32_t>{1});  // it waits for the others (4.17)
+  cluster.node(1).Start();
+  cluster.node(3).Start();
+  cluster.Run(Duration::Seconds(1));
+  EXPECT_EQ(cluster.FullyServing(3), 64u);
+  EXPECT_EQ(Epochs(), std::set<uint32_t>{2});
+}
+
+TEST_F(ChainsTest, AnUnopenedNameIsNamedAgainWithBackOff) {
+  cluster.Standard();
+  for (uint32_t id : {1, 3}) cluster.node(id).opens = false;
+  cluster.node(2).Kill(true);
+  cluster.Run(Duration::Seconds(10));
+  const uint32_t epoch = *Epochs().rbegin();
+  EXPECT_GE(epoch, 3u);  // at 0, 2, 6 s
+  EXPECT_LE(epoch, 6u);
+  for (uint32_t id : {1, 3}) cluster.node(id).opens = true;
+  cluster.Run(Duration::Seconds(15));
+  EXPECT_EQ(cluster.Open(), 64u);
+}
+
+TEST_F(ChainsTest, AForgottenDiskIsReplacedStepByStep) {
+  cluster.Standard(4, 3);
+  const size_t chains_of_2 = cluster.state().ChainsOfDisk(20).size();
+  ASSERT_GT(chains_of_2, 0u);
+  cluster.node(2).Kill(true);
+  cluster.Run(Duration::Seconds(2));
+  Command forget;
+  forget.mutable_forget_disk()->set_disk(20);
+  ASSERT_TRUE(cluster.Do(forget).ok());
+  cluster.Run(Duration::Seconds(10));
+  EXPECT_EQ(cluster.FullyServing(3), 64u);
+  EXPECT_TRUE(cluster.state().ChainsOfDisk(20).empty());
+  // It returns as a new disk, and is told to drop what it has of its former chains.
+  cluster.node(2).Start();
+  cluster.Run(Duration::Seconds(1));
+  EXPECT_TRUE(cluster.state().formers().empty());
+  EXPECT_EQ(cluster.node(2).former_chains.size(), chains_of_2);
+}
+
+TEST_F(ChainsTest, AnAbsentDiskIsReplacedAfterTheRebuildDelay) {
+  cluster.options.rebuild_delay = Duration::Seconds(30);
+  cluster.Standard(4, 2);
+  cluster.node(2).Kill(true);
+  cluster.Run(Duration::Seconds(20));
+  EXPECT_FALSE(cluster.state().ChainsOfDisk(20).empty());
+  cluster.Run(Duration::Seconds(20));
+  EXPECT_TRUE(cluster.state().ChainsOfDisk(20).empty());
+  EXPECT_EQ(cluster.FullyServing(2), 64u);
+}
+
+TEST_F(ChainsTest, AFailedDiskLeavesAndItsNodeStays) {
+  cluster.Standard();
+  ToMetadata failed;
+  failed.mutable_disk_failed()->set_disk(30);
+  failed.mutable_disk_failed()->set_reason("read error");
+  cluster.node(3).Say(failed);
+  cluster.Run(Duration::Seconds(1));
+  EXPECT_EQ(cluster.state().FindDisk(30)->disk().state(), Disk::EJECTED);
+  EXPECT_EQ(WithRole(30, CHAIN_ROLE_AWAY), 64u);
+  EXPECT_TRUE(cluster.state().FindNode(3)->up());
+  EXPECT_EQ(cluster.leader().live().alarms().size(), 1u);
+}
+
+TEST_F(ChainsTest, ALevelFailureNamesWithoutThoseItBlames) {
+  cluster.Standard();
+  cluster.node(2).promotes = false;
+  cluster.node(2).Kill(true);
+  cluster.Run(Duration::Seconds(1));
+  cluster.node(2).Start();
+  cluster.Run(Duration::Seconds(1));
+  for (uint32_t id : {1, 2, 3}) cluster.node(id).opens = false;
+  cluster.node(2).Promote();
+  cluster.Run(Duration::Millis(200));
+  ASSERT_EQ(WithRole(20, CHAIN_ROLE_SERVING), 64u);
+  for (const auto& [raw, c] : cluster.state().chains()) {
+    ToMetadata failed;
+    failed.mutable_level_failed()->set_chain(static_cast<uint32_t>(raw));
+    failed.mutable_level_failed()->set_epoch(c.config().named().epoch());
+    failed.mutable_level_failed()->add_without_disks(20);
+    failed.mutable_level_failed()->set_reason("cannot fetch");
+    cluster.node(1).Say(failed);
+  }
+  cluster.reactor.RunUntilIdle();
+  for (uint32_t id : {1, 2, 3}) cluster.node(id).opens = true;
+  cluster.Run(Duration::Millis(500));
+  EXPECT_EQ(WithRole(20, CHAIN_ROLE_SYNCING), 64u);
+  EXPECT_EQ(cluster.Open(), 64u);
+}
+
+TEST_F(ChainsTest, ADamagedDiskIsAResyncTarget) {
+  cluster.Standard();
+  cluster.node(1).promotes = false;
+  cluster.node(1).Kill(false);
+  cluster.node(1).disks[0].set_damaged(true);
+  cluster.node(1).Start();
+  cluster.Run(Duration::Seconds(1));
+  EXPECT_EQ(WithRole(10, CHAIN_ROLE_SYNCING), 64u);
+  cluster.node(1).promotes = true;
+  cluster.Run(Duration::Seconds(2));
+  EXPECT_EQ(cluster.FullyServing(3), 64u);
+}
+
+TEST_F(ChainsTest, MassSilenceWaits) {
+  cluster.Standard();
+  for (uint32_t id : {1, 2, 3}) cluster.node(id).mute = true;
+  for (uint32_t id : {1, 2, 3}) cluster.node(id).Cut();
+  cluster.Run(Duration::Seconds(8));
+  EXPECT_EQ(Epochs(), std::set<uint32_t>{1});
+  for (uint32_t id : {1, 2, 3}) cluster.node(id).mute = false;
+  cluster.Run(Duration::Seconds(2));
+  EXPECT_EQ(Epochs(), std::set<uint32_t>{1});
+  EXPECT_EQ(cluster.FullyServing(3), 64u);
+}
+
+TEST_F(ChainsTest, TheHorizonIsTheLowestBaseOfAllMembers) {
+  cluster.Standard();
+  const uint32_t chain = static_cast<uint32_t>(cluster.state().chains().begin()->first);
+  const auto report = [&](uint32_t node, uint32_t sequence) {
+    ToMetadata message;
+    MemberBase& base = *message.mutable_member_bases()->add_bases();
+    base.set_chain(chain);
+    base.set_epoch(1);
+    base.set_disk(node * 10);
+    base.set_lowest_base(Version(Epoch(1), sequence).raw());
+    cluster.node(node).Say(message);
+  };
+  report(1, 5);
+  report(2, 9);
+  cluster.Run(Duration::Millis(200));
+  EXPECT_TRUE(cluster.node(1).horizons.empty());  // node 3 has not said anything
+  report(3, 7);
+  cluster.Run(Duration::Millis(200));
+  EXPECT_EQ(cluster.node(2).horizons[chain].version(), Version(Epoch(1), 5).raw());
+  EXPECT_EQ(cluster.node(2).horizons[chain].epoch(), 1u);
+}
+
+}  // namespace
+}  // namespace storpool::metadata

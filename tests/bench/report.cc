@@ -1,0 +1,53 @@
+#include "tests/bench/report.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_format.h"
+
+namespace storpool::bench {
+namespace {
+
+constexpr double CaseResult::*kValues[] = {&CaseResult::iops,    &CaseResult::mean_us,
+                                           &CaseResult::p50_us,  &CaseResult::p99_us,
+                                           &CaseResult::p999_us, &CaseResult::cpu_us_per_op};
+
+std::string Values(const CaseResult& r) {
+  return absl::StrFormat(
+      "\"iops\":%.0f,\"mean_us\":%.1f,\"p50_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f,"
+      "\"cpu_us_per_op\":%.1f",
+      r.iops, r.mean_us, r.p50_us, r.p99_us, r.p999_us, r.cpu_us_per_op);
+}
+
+}  // namespace
+
+CaseResult Median(const std::vector<CaseResult>& rounds) {
+  CaseResult median;
+  for (const auto value : kValues) {
+    std::vector<double> all;
+    for (const CaseResult& round : rounds) all.push_back(round.*value);
+    std::sort(all.begin(), all.end());
+    const size_t middle = all.size() / 2;
+    median.*value = all.size() % 2 == 1 ? all[middle] : (all[middle - 1] + all[middle]) / 2;
+  }
+  return median;
+}
+
+std::string ToJson(const CaseReport& report) {
+  return absl::StrFormat("{\"case\":\"%s\",%s,\"floor\":{%s}}", report.what.Name(),
+                         Values(report.ours), Values(report.floor));
+}
+
+std::string ToTable(const std::vector<CaseReport>& reports) {
+  std::string table =
+      absl::StrFormat("%-26s %9s %9s %9s %9s %8s %12s %12s\n", "case", "IOPS", "mean us", "p99 us",
+                      "p99.9 us", "CPU us", "IOPS/floor", "mean/floor");
+  for (const CaseReport& r : reports) {
+    absl::StrAppendFormat(&table, "%-26s %9.0f %9.1f %9.1f %9.1f %8.1f %12.2f %12.2f\n",
+                          r.what.Name(), r.ours.iops, r.ours.mean_us, r.ours.p99_us, r.ours.p999_us,
+                          r.ours.cpu_us_per_op, r.ours.iops / r.floor.iops,
+                          r.ours.mean_us / r.floor.mean_us);
+  }
+  return table;
+}
+
+}  // namespace storpool::bench

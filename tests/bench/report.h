@@ -1,0 +1,28 @@
+// What a case measured, beside the floor of the same rounds: medians, JSON, a table for eyes.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "tests/bench/cases.h"
+#include "tests/bench/floor.h"
+
+namespace storpool::bench {
+
+// The same values as of the floor.
+using CaseResult = FloorResult;
+
+struct CaseReport {
+  Case what;
+  CaseResult ours, floor;
+};
+
+// Of each value by itself; `rounds` is not empty.
+CaseResult Median(const std::vector<CaseResult>& rounds);
+
+// One object on one line, with the floor's as "floor".
+std::string ToJson(const CaseReport& report);
+// With a heading; IOPS and mean latency as shares of the floor's.
+std::string ToTable(const std::vector<CaseReport>& reports);
+
+}  // namespace storpool::bench
