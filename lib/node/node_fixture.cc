@@ -277,6 +277,10 @@ void TestCluster::OnMessage(TestLink& link, const ToMetadata& message) {
   } else if (message.has_open_ready() && message.open_ready().epoch() == named_.epoch.value()) {
     named_.opened = true;
     named_.opened_at = Version::FromRaw(message.open_ready().opened_at());
+    for (model::Member& m : named_.members) {
+      if (m.role == model::Role::kAway && m.excluded_at == Version())
+        m.excluded_at = named_.opened_at;
+    }
     opened_ = named_;
     FromMetadata answer;
     *answer.mutable_opened()->add_configs() = control::ToMessage(opened_);
