@@ -69,7 +69,9 @@ uint64_t ChunkStoreImpl::AppendEntry(ChainId chain, Entry entry) {
   }
   const uint32_t first_block = batch.payload_blocks;
   if (data) {
-    reserved_bytes_ -= std::min<uint64_t>(reserved_bytes_, entry.payload.size());
+    if (entry.arrival == Arrival::kPending) {  // scans and heals were promised nothing
+      reserved_bytes_ -= std::min<uint64_t>(reserved_bytes_, entry.payload.size());
+    }
     batch.AddPayload(IsAligned(entry.payload, core_->superblock.sector_bytes)
                          ? std::move(entry.payload)
                          : pool_.Copy(entry.payload.span()));

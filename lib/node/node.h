@@ -24,7 +24,8 @@
 namespace storpool::node {
 
 struct NodeDisk {
-  env::Device* device = nullptr;  // outlives the node
+  // Outlives Stop; before a crash (destruction without Stop) it must call nobody any more.
+  env::Device* device = nullptr;
   std::string name;               // for people: "/dev/sdb"
   std::string device_class;       // "nvme", "ssd", "hdd", "file"
 };
