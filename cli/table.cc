@@ -10,7 +10,7 @@
 namespace storpool::cli {
 namespace {
 
-constexpr size_t kBrokenColumnMin = 10;
+constexpr size_t kBrokenColumnMin = 8;
 
 // Columns that a text takes on a terminal: one for each character of UTF-8.
 size_t Columns(const std::string& text) {

@@ -68,8 +68,10 @@ absl::StatusOr<Output> StatusOf(Session& session, const Arguments& arguments) {
       absl::StrAppend(&reasons, status.name(), ": ", status.reason(), "\n");
     }
   }
-  table.AddTotals({absl::StrCat(answer->volumes_size(), " volumes"), FormatSize(size), "", "", "",
-                   syncing == 0 ? "-" : FormatSize(syncing), absl::StrCat(up, " up"), ""});
+  table.AddTotals(
+      {absl::StrCat(answer->volumes_size(), answer->volumes_size() == 1 ? " volume" : " volumes"),
+       FormatSize(size), "", "", "", syncing == 0 ? "-" : FormatSize(syncing),
+       absl::StrCat(up, " up"), ""});
   return Output{data, *generation, table.Text() + reasons};
 }
 

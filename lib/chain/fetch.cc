@@ -54,13 +54,14 @@ DiskId FetchSource(const ReplicaState& s) {
 
 void StartFetch(ReplicaState& s, Effects& out) {
   s.change.fetched = false;
-  const Version keep = std::min(s.complete_up_to, *s.change.level);
+  const Version above = std::min(s.complete_up_to, *s.change.level);
+  const Version keep = std::max(s.committed, above);
   if (!s.pending.empty() && s.pending.back().version > keep) {  // of an attempt that broke off
     DropPendingAbove(s, keep);
     s.change.level_record = Append(s, out, AppendVoid{keep, s.epoch});
   }
   const DiskId to = FetchSource(s);
-  out.Add(Send{to, wire::Fetch{s.CommonTo(to), keep, *s.change.level}});
+  out.Add(Send{to, wire::Fetch{s.CommonTo(to), above, *s.change.level}});
 }
 
 void OnFetch(ReplicaState& s, const wire::Fetch& fetch, Effects& out) {
@@ -116,20 +117,24 @@ void OnFetchEntry(ReplicaState& s, wire::FetchEntry&& fetched, Effects& out) {
   if (s.role != Role::kServing || s.opened() || s.change.fetched || !s.change.level) return;
   if (fetched.common.from != FetchSource(s)) return;
   Entry& entry = fetched.entry;
+  if (entry.version > *s.change.level) return;
   const Version last = s.pending.empty() ? s.committed : s.pending.back().version;
-  const bool pending = entry.arrival == Arrival::kPending;
-  if (entry.version > *s.change.level || (pending && entry.version <= last)) return;
+  // What the source holds as pending may be known here as committed: its W lags.
+  const bool pending = entry.arrival == Arrival::kPending && entry.version > s.committed;
+  if (pending && entry.version <= last) return;
   if (!ChecksumsMatch(entry)) {
     out.Add(DropMember{fetched.common.from, "a fetched entry does not match its checksums"});
     return;
   }
+  if (!pending && entry.number != 0) {
+    SessionState& session = FindSession(s, entry.session);
+    session.window.Commit(entry.number);
+    session.highest_seen = std::max(session.highest_seen, entry.number);
+    Append(s, out, AppendWindow{entry.session, session.window});
+  }
+  entry.arrival = pending ? Arrival::kPending : Arrival::kCommitted;
   if (pending) {
-    s.pending.push_back({.version = entry.version,
-                         .record = s.last_record + 1,
-                         .session = entry.session,
-                         .number = entry.number,
-                         .answered_below = entry.answered_below,
-                         .place = entry.place});
+    AddPending(s, entry, s.last_record + 1);
   }
   s.change.level_record = Append(s, out, AppendEntry{std::move(entry)});
 }

@@ -140,7 +140,8 @@ void OnLevel(ReplicaState& s, Version level, Instant now, Effects& out) {
     return;  // nothing at or below W is ever voided (I7)
   }
   s.change.level = level;
-  const Version keep = former ? level : std::min(s.complete_up_to, level);
+  // A promoted member keeps what its stream has; at or below W there is nothing pending (I7).
+  const Version keep = former ? level : std::max(s.committed, std::min(s.complete_up_to, level));
   DropPendingAbove(s, keep);
   // What is in flight to the device stands before this record in the log (R14).
   s.change.level_record = Append(s, out, AppendVoid{keep, s.epoch});

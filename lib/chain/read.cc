@@ -60,6 +60,7 @@ bool IsConfirmed(const ReplicaState& s) {
 
 void AskConfirmation(ReplicaState& s, Instant now, Effects& out) {
   ++s.confirm_round;
+  s.confirm_asked = true;
   s.ForOtherServing([&](DiskId to) {
     out.Add(Send{to, wire::Confirm{s.CommonTo(to), s.confirm_round}});
   });
@@ -152,7 +153,7 @@ void AnswerOrConfirm(ReplicaState& s, uint64_t id, Instant now, Effects& out) {
   // Only a question that was asked after the read came confirms it.
   read.stage = PendingRead::Stage::kConfirm;
   read.round = s.confirm_round + 1;
-  if (IsConfirmed(s)) AskConfirmation(s, now, out);
+  if (!s.confirm_asked) AskConfirmation(s, now, out);
 }
 
 void FinishRead(ReplicaState& s, uint64_t id, Result result, Effects& out) {
@@ -188,6 +189,7 @@ void OnConfirmAnswer(ReplicaState& s, const wire::ConfirmAnswer& answer, Instant
   uint64_t& round = s.confirmed[answer.common.from];
   round = std::max(round, answer.round);
   if (!IsConfirmed(s)) return;
+  s.confirm_asked = false;
   bool more = false;
   s.reads.ForEach([&](uint64_t id, PendingRead& read) {
     if (read.stage != PendingRead::Stage::kConfirm) return;

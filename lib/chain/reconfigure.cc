@@ -179,6 +179,7 @@ void EndEpoch(ReplicaState& s, Effects& out) {
   s.resend_asked = false;
   s.reports.clear();
   s.confirmed.clear();
+  s.confirm_asked = false;
   s.commit_due = Instant::Max();
   s.released = false;
   s.horizon = Version();  // computed for one epoch only (5.6)

@@ -157,12 +157,7 @@ void OnSyncStream(ReplicaState& s, wire::SyncStream&& stream, Instant now, Effec
   if (sync.room_bytes < kCreditLowBytes) AskRoom(s, out);
   sync.stream_received = entry.version;
   entry.arrival = Arrival::kPending;
-  s.pending.push_back({.version = entry.version,
-                       .record = s.last_record + 1,
-                       .session = entry.session,
-                       .number = entry.number,
-                       .answered_below = entry.answered_below,
-                       .place = entry.place});
+  AddPending(s, entry, s.last_record + 1);
   Append(s, out, AppendEntry{std::move(entry)});
 }
 

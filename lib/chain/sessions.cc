@@ -60,6 +60,7 @@ void CommitNumber(ReplicaState& s, const PendingEntry& entry) {
   SessionState& session = FindSession(s, entry.session);
   session.window.RaiseMark(entry.answered_below);
   session.window.Commit(entry.number);
+  session.highest_seen = std::max(session.highest_seen, entry.number);
 }
 
 uint64_t RaiseMinimum(ReplicaState& s, const model::Raise& raise, Effects& out) {

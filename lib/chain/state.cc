@@ -27,19 +27,7 @@ ReplicaState::ReplicaState(const ChainRecord& record, std::optional<model::Named
     state.window = window;
     state.highest_seen = HighestNumber(window);
   }
-  for (const Entry& entry : record.pending) {
-    pending.push_back({.version = entry.version,
-                       .record = 0,
-                       .session = entry.session,
-                       .number = entry.number,
-                       .answered_below = entry.answered_below,
-                       .place = entry.place});
-    LayerId& newest = newest_layer[entry.place.lineage];
-    newest = std::max(newest, entry.place.layer);
-    if (entry.number == 0) continue;
-    SessionState& state = FindSession(*this, entry.session);
-    state.highest_seen = std::max(state.highest_seen, entry.number);
-  }
+  for (const Entry& entry : record.pending) AddPending(*this, entry, /*record=*/0);
   pending_durable = pending.size();
   durable = pending.empty() ? committed : pending.back().version;
   has_base = !ServesIn(last_opened());

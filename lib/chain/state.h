@@ -285,6 +285,7 @@ struct ReplicaState {
   Slots<RepairServe> repair_serves{2};
   Slots<Repair> repairs{3};
   uint64_t confirm_round = 0;
+  bool confirm_asked = false;            // that round is not answered by all yet
   std::map<DiskId, uint64_t> confirmed;  // the last round that each member has answered
 
   // ---- Base and resync

@@ -20,6 +20,8 @@ void OnWrite(ReplicaState& s, wire::WriteRequest&& request, ClientRef client,
 void Order(ReplicaState& s, Entry&& entry, Effects& out);
 // Takes an entry with the next version into the log, the pending ring and all feeds.
 void Accept(ReplicaState& s, Entry&& entry, Effects& out);
+// Remembers an entry that the store has, or is given next, as pending.
+void AddPending(ReplicaState& s, const Entry& entry, uint64_t record);
 void AnswerWriteWith(const ReplicaState& s, const wire::WriteRequest& request, ClientRef client,
                      wire::Result result, Effects& out);
 void Hint(const ReplicaState& s, ClientRef client, Effects& out);

@@ -164,25 +164,28 @@ void Order(ReplicaState& s, Entry&& entry, Effects& out) {
 void Accept(ReplicaState& s, Entry&& entry, Effects& out) {
   s.sequence = entry.version.sequence();
   if (entry.kind == EntryKind::kData) s.used_bytes += entry.payload.size();
+  // Forwarded at once, appended at the same time (5.2.2).
+  if (const model::Member* successor = s.named().Successor(s.self.disk)) {
+    FeedEntry(s.successor_feed, entry, successor->disk, nullptr, s, out);
+  }
+  FeedSources(s, entry, out);
+  AddPending(s, entry, s.last_record + 1);
+  Append(s, out, AppendEntry{std::move(entry)});
+}
+
+void AddPending(ReplicaState& s, const Entry& entry, uint64_t record) {
   LayerId& newest = s.newest_layer[entry.place.lineage];
   newest = std::max(newest, entry.place.layer);
   if (entry.number != 0) {
     SessionState& session = FindSession(s, entry.session);
     session.highest_seen = std::max(session.highest_seen, entry.number);
   }
-  // Forwarded at once, appended at the same time (5.2.2).
-  if (const model::Member* successor = s.named().Successor(s.self.disk)) {
-    FeedEntry(s.successor_feed, entry, successor->disk, nullptr, s, out);
-  }
-  FeedSources(s, entry, out);
-  PendingEntry kept{.version = entry.version,
-                    .record = 0,
-                    .session = entry.session,
-                    .number = entry.number,
-                    .answered_below = entry.answered_below,
-                    .place = entry.place};
-  kept.record = Append(s, out, AppendEntry{std::move(entry)});
-  s.pending.push_back(std::move(kept));
+  s.pending.push_back({.version = entry.version,
+                       .record = record,
+                       .session = entry.session,
+                       .number = entry.number,
+                       .answered_below = entry.answered_below,
+                       .place = entry.place});
 }
 
 }  // namespace storpool::chain

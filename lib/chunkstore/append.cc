@@ -69,8 +69,7 @@ uint64_t ChunkStoreImpl::AppendEntry(ChainId chain, Entry entry) {
   }
   const uint32_t first_block = batch.payload_blocks;
   if (data) {
-    // Scanned and healed entries were promised nothing: their room is not to come from others'.
-    if (entry.arrival == Arrival::kPending) {
+    if (entry.arrival == Arrival::kPending) {  // scans and heals were promised nothing
       reserved_bytes_ -= std::min<uint64_t>(reserved_bytes_, entry.payload.size());
     }
     batch.AddPayload(IsAligned(entry.payload, core_->superblock.sector_bytes)

@@ -108,6 +108,9 @@ void Reader::Read(ReadOp* op) {
     SP_CHECK(!IsMemory(found.location));
     AddToRun(job, &run, i, found.location);
   }
+  // Only now: what a device has been given must not change any more.
+  for (Run* r : growing_) device_.Queue(r);
+  growing_.clear();
   if (job->runs == 0) {
     ready_.push_back(job);
     host_.OnReadsReady();
@@ -135,7 +138,7 @@ void Reader::AddToRun(Job* job, Run** run, uint32_t i, uint64_t location) {
   segments_.AddReader(location);
   ++job->runs;
   *run = r;
-  device_.Queue(r);
+  growing_.push_back(r);
 }
 
 void Reader::Verify(const Run& run) {

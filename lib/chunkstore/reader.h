@@ -78,6 +78,7 @@ class Reader {
   uint64_t under_way_ = 0;
   std::vector<std::unique_ptr<Run>> runs_;
   std::vector<Run*> spare_runs_;
+  std::vector<Run*> growing_;  // of the read being located; empty between calls
   std::vector<std::unique_ptr<Job>> jobs_;
   std::vector<Job*> spare_jobs_;
   std::vector<Job*> ready_;

@@ -12,10 +12,11 @@
 namespace storpool::directory {
 namespace {
 
-// Whether two configs of one epoch are the same decision. `excluded_at` is set by the opening
-// (5.5h), so it counts only between two opened ones.
+// Whether two configs of one epoch are the same decision. `excluded_at` is metadata's knowledge,
+// set when it marks the epoch opened (5.5h): members that learned of the opening from each other
+// (R17) do not have it.
 bool SameDecision(const model::ChainConfig& a, const model::ChainConfig& b) {
-  if (a.opened && b.opened) return a == b;
+  if (a.opened && b.opened && a.opened_at != b.opened_at) return false;
   return std::equal(a.members.begin(), a.members.end(), b.members.begin(), b.members.end(),
                     [](const model::Member& x, const model::Member& y) {
                       return x.disk == y.disk && x.store == y.store && x.role == y.role;

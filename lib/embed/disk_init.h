@@ -13,14 +13,14 @@
 namespace storpool::embed {
 
 struct DiskInitOptions {
-  std::string path;  // a block device, a file, or where to make a file
-  DiskId disk;
+  std::string path = {};  // a block device, a file, or where to make a file
+  DiskId disk = {};
   ClusterUuid cluster = {};
   uint64_t size_bytes = 0;  // of a file to be made; 0 for what is there already
   bool sparse = false;      // the file is only as long, not written (for tests)
   bool force = false;       // overwrites what is there: a disk of ours, a file system
   // Told now and then how much of a new file is written.
-  std::function<void(uint64_t done_bytes)> progress;
+  std::function<void(uint64_t done_bytes)> progress = {};
 };
 
 struct InitializedDisk {

@@ -29,7 +29,8 @@ struct IoSlice {
   size_t size_bytes = 0;
 };
 
-// One request. The caller owns it, its slices and its memory, and keeps them until OnDone.
+// One request. The caller owns it, its slices and its memory, and keeps them, unchanged from Queue
+// on, until OnDone.
 class DeviceIo {
  public:
   enum class Op : uint8_t { kRead, kWrite, kFlush, kDiscard };

@@ -65,7 +65,9 @@ TEST(BadInputTest, AMessageBeforeTheHelloIsComplete) {
   peer.Send(HelloBytes(pool));
   std::vector<uint8_t> bytes(wire::kFrameHeadBytesMax);
   wire::Payload payload;
-  bytes.resize(wire::Encode(wire::ReadRequest{.blocks = {0, 1}}, pool, bytes, payload));
+  wire::ReadRequest read;
+  read.blocks = {0, 1};
+  bytes.resize(wire::Encode(read, pool, bytes, payload));
   peer.Send(bytes);
   EXPECT_TRUE(cluster.RunUntil(Duration::Seconds(1), [&] { return peer.closed; }));
   EXPECT_TRUE(node.log.Has("a message came before the hello was complete"));

@@ -1,4 +1,5 @@
 // What each effect of a replica does (lib/chain/effects.h).
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -52,6 +53,7 @@ struct Appender {
 
 void ChainHost::Do(chain::Persist&& e) {
   const bool discard = std::holds_alternative<chain::AppendDiscardChain>(e.record);
+  if (const auto* append = std::get_if<chain::AppendEntry>(&e.record)) UseRoom(append->entry);
   const uint64_t position = std::visit(Appender{disk_.store(), chain_}, std::move(e.record));
   if (!awaits_) disk_.AwaitsDurable(this);
   awaits_ = true;
@@ -73,12 +75,31 @@ void ChainHost::Do(chain::StoreListChunks&& e) {
 
 void ChainHost::Do(chain::Reserve&& e) {
   const bool granted = disk_.store().Reserve(e.bytes);
+  if (granted) room_bytes_ += e.bytes;
   Step([&](chain::Replica& r, Instant now, chain::Effects& out) {
     r.OnRoom(e.purpose, e.bytes, granted, now, out);
   });
 }
 
-void ChainHost::Do(chain::ReturnRoom&& e) { disk_.store().Unreserve(e.bytes); }
+void ChainHost::Do(chain::ReturnRoom&& e) {
+  const uint64_t reserved = disk_.store().usage().reserved_bytes;
+  const uint64_t bytes = std::min({e.bytes, room_bytes_, reserved});
+  room_bytes_ -= bytes;
+  disk_.store().Unreserve(bytes);
+}
+
+// The store takes a pending entry's bytes from what is reserved on the disk. One that the chain has
+// no room for (fetched in a level-out) must not take what others were promised; on a full disk it
+// does, for as long as it is pending, since a level-out always goes on (4.11).
+void ChainHost::UseRoom(const Entry& entry) {
+  if (entry.kind != EntryKind::kData || entry.arrival != Arrival::kPending) return;
+  const uint64_t size_bytes = entry.payload.size();
+  if (room_bytes_ >= size_bytes) {
+    room_bytes_ -= size_bytes;
+  } else if (disk_.store().Reserve(size_bytes - room_bytes_)) {
+    room_bytes_ = 0;
+  }
+}
 
 void ChainHost::Do(chain::Send&& e) {
   if (services_.chains->DiskHere(e.to) != nullptr) {

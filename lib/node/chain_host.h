@@ -75,6 +75,7 @@ class ChainHost {
  private:
   void Run();
   void NoticeConfig();
+  void UseRoom(const Entry& entry);
 
   uint64_t Append(chain::Record&& record);
   void Do(chain::Persist&& e);
@@ -107,6 +108,7 @@ class ChainHost {
   chain::Replica replica_;
   chain::Effects effects_;
   bool running_ = false;
+  uint64_t room_bytes_ = 0;  // reserved in the store for this chain, not yet used
   RecordPositions records_;
   bool awaits_ = false;  // is in its disk's list
   uint64_t durable_record_ = 0;

@@ -31,7 +31,8 @@ using OpenStore = std::function<void(
     absl::AnyInvocable<void(absl::StatusOr<std::unique_ptr<chunkstore::ChunkStore>>)> done)>;
 
 struct NodeDisk {
-  env::Device* device = nullptr;  // outlives the node
+  // Outlives Stop; before a crash (destruction without Stop) it must call nobody any more.
+  env::Device* device = nullptr;
   std::string name;               // for people: "/dev/sdb"
   std::string device_class;       // "nvme", "ssd", "hdd", "file"
 };

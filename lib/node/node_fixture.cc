@@ -202,7 +202,7 @@ TestCluster::TestCluster() {
   named_.chain = opened_.chain = chain_;
 }
 
-TestCluster::~TestCluster() = default;
+TestCluster::~TestCluster() { nodes_.clear(); }  // they use the rest
 
 TestNode& TestCluster::AddNode(uint16_t id) {
   nodes_[id] = std::make_unique<TestNode>(*this, id);
@@ -277,6 +277,10 @@ void TestCluster::OnMessage(TestLink& link, const ToMetadata& message) {
   } else if (message.has_open_ready() && message.open_ready().epoch() == named_.epoch.value()) {
     named_.opened = true;
     named_.opened_at = Version::FromRaw(message.open_ready().opened_at());
+    for (model::Member& m : named_.members) {
+      if (m.role == model::Role::kAway && m.excluded_at == Version())
+        m.excluded_at = named_.opened_at;
+    }
     opened_ = named_;
     FromMetadata answer;
     *answer.mutable_opened()->add_configs() = control::ToMessage(opened_);

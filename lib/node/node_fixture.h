@@ -91,7 +91,7 @@ struct TestNode {
 };
 
 // A client process with a connection to each node that it was told to connect to.
-class TestClient : private link::Connection::Handler {
+class TestClient : public link::Connection::Handler {
  public:
   TestClient(TestCluster& cluster, uint16_t id, std::string secret = kSecret);
   ~TestClient() override;
@@ -109,12 +109,16 @@ class TestClient : private link::Connection::Handler {
   uint64_t StartWrite(uint16_t node, uint32_t block, std::span<const uint8_t> data);
   wire::ReadAnswer Read(uint16_t node, BlockRange blocks);
 
-  std::map<uint64_t, wire::Result> written;  // answers, by number
-  std::map<uint64_t, wire::ReadAnswer> reads;
-  std::vector<std::string> ends;  // why connections ended
   BufferPool& pool() { return pool_; }
   uint64_t last_number() const { return number_; }
 
+ private:
+  BufferPool pool_;  // goes last: answers refer to it
+
+ public:
+  std::map<uint64_t, wire::Result> written;  // answers, by number
+  std::map<uint64_t, wire::ReadAnswer> reads;
+  std::vector<std::string> ends;  // why connections ended
  private:
   void OnReady(link::Connection&) override {}
   void OnMessage(link::Connection& connection, wire::Message&& message) override;
@@ -122,7 +126,6 @@ class TestClient : private link::Connection::Handler {
 
   TestCluster& cluster_;
   env::ManualReactor* reactor_;
-  BufferPool pool_;
   std::unique_ptr<env::Network> network_;
   SeededEntropy entropy_;
   link::Local local_;

@@ -147,6 +147,7 @@ TEST_F(ThreeNodes, AClientThatDisconnectsInTheMiddleOfWritesHarmsNobody) {
   for (uint16_t id : {1, 2, 3}) other.Connect(id);
   EXPECT_EQ(other.Write(1, 500, Bytes(7)), wire::Result::kOk);
   EXPECT_TRUE(Holds(other.Read(3, {500, 1}), Bytes(7)));
+  cluster.RunFor(Duration::Millis(100));  // W has travelled back
   for (uint16_t id : {1, 2, 3}) {
     EXPECT_EQ(cluster.node(id).node->chains()[0].status.pending, 0u) << "node " << id;
   }

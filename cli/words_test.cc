@@ -1,0 +1,158 @@
+// The way from arguments to a command.
+#include "cli/words.h"
+
+#include <gtest/gtest.h>
+
+#include "cli/options.h"
+#include "cli/parser.h"
+#include "cli/size.h"
+
+namespace storpool::cli {
+namespace {
+
+std::vector<Command> Grammar() {
+  const Parameter add = {
+      .word = "add", .value = "ID", .kind = Kind::kNumber, .repeated = true, .max = 9};
+  return {
+      {.pattern = "thing list"},
+      {.pattern = "thing NAME create",
+       .parameters =
+           {{.word = "size", .value = "SIZE", .kind = Kind::kSize, .required = true},
+            add,
+            {.word = "mode", .value = "ro|rw", .kind = Kind::kChoice, .choices = {"ro", "rw"}},
+            {.word = "quick", .kind = Kind::kFlag}}},
+      {.pattern = "thing NAME", .parameters = {add}},
+      {.pattern = "thing NAME delete NAME"},
+      {.pattern = "disk init PATH",
+       .values = {{.word = "PATH", .value = "PATH", .kind = Kind::kPath}},
+       .parameters = {{.word = "size", .value = "SIZE", .kind = Kind::kSize}}},
+      {.pattern = "disk ID forget",
+       .values = {{.word = "ID", .value = "ID", .kind = Kind::kNumber, .max = 9}}},
+  };
+}
+
+// The pattern, and what was given, in order of the keys; or the error.
+std::string Understood(const std::vector<std::string>& arguments) {
+  const std::vector<Command> grammar = Grammar();
+  const absl::StatusOr<Parsed> parsed = Parse(grammar, SplitWords(arguments));
+  if (!parsed.ok()) return std::string(parsed.status().message());
+  std::string text(parsed->command->pattern);
+  for (const char* key : {"NAME", "PATH", "ID", "size", "add", "mode", "quick"}) {
+    for (const auto& value : parsed->arguments.All(key)) {
+      text += std::string(" ") + key + "=" + value.text;
+      if (value.number != 0) text += "/" + std::to_string(value.number);
+    }
+  }
+  return text;
+}
+
+struct Case {
+  std::vector<std::string> arguments;
+  std::string understood;
+};
+
+TEST(Parser, UnderstandsWordsHoweverTheyArrive) {
+  const std::vector<Case> cases = {
+      {{"thing", "list"}, "thing list"},
+      {{"thing list"}, "thing list"},
+      {{"thing", "a", "create", "size", "2K"}, "thing NAME create NAME=a size=2K/2048"},
+      {{"thing a", "create size", "2K"}, "thing NAME create NAME=a size=2K/2048"},
+      {{"thing", "a", "create", "quick", "mode", "ro", "size", "1"},
+       "thing NAME create NAME=a size=1/1 mode=ro quick="},
+      {{"thing", "a", "add", "3", "add", "4"}, "thing NAME NAME=a add=3/3 add=4/4"},
+      {{"thing", "a", "delete", "a"}, "thing NAME delete NAME NAME=a NAME=a"},
+      {{"disk", "7", "forget"}, "disk ID forget ID=7/7"},
+      {{"disk", "init", "/a b", "size", "1"}, "disk init PATH PATH=/a b size=1/1"},
+      {{"disk init /a", "size", "1"}, "disk init PATH PATH=/a size=1/1"},
+  };
+  for (const Case& c : cases) EXPECT_EQ(Understood(c.arguments), c.understood);
+}
+
+TEST(Parser, NamesTheWordAndWhatWouldBe) {
+  const std::vector<Case> cases = {
+      {{"thng", "list"},
+       "\"thng\" is not understood; did you mean \"thing\"? Possible here: thing, disk"},
+      {{"zebra"}, "\"zebra\" is not understood; possible here: thing, disk"},
+      {{"thing"}, "after \"thing\" something is missing; possible here: list, NAME"},
+      {{"thing", "a", "Create", "size", "1"},
+       "\"Create\" is not understood; did you mean \"create\"? Possible here: add, create, delete"},
+      {{"thing", "a", "create", "sise", "1"},
+       "\"sise\" is not understood; did you mean \"size\"? Possible here: size, add, mode, quick"},
+      {{"thing", "a", "create", "size"}, "after \"size\" a value is missing: size SIZE"},
+      {{"thing", "a", "create"},
+       "thing NAME create needs size SIZE: thing NAME create size SIZE [add ID]... [mode ro|rw] "
+       "[quick]"},
+      {{"thing", "a", "create", "size", "1", "size", "2"}, "\"size\" is said twice"},
+      {{"thing", "a", "create", "size", "1", "mode", "wo"},
+       "\"wo\" is not understood for mode: one of ro, rw"},
+      {{"thing", "a", "add", "10"}, "\"10\" is not understood for add: a number from 0 to 9"},
+      {{"thing", "a", "add", "-1"}, "\"-1\" is not understood for add: a number from 0 to 9"},
+      {{"thing", "a", "delete"}, "after \"delete\" something is missing; possible here: NAME"},
+      {{"thing", "a", "delete", "b"},
+       "\"b\" is not \"a\": thing NAME delete NAME wants the name said twice, alike, so that "
+       "nothing goes by mistake"},
+      {{"disk", "inti", "/a"},
+       "\"inti\" is not understood for ID: a number from 0 to 9; did you mean \"init\"? Possible "
+       "here: init"},
+      {{"thing", "list", "all"}, "\"all\" is not understood"},
+  };
+  for (const Case& c : cases) EXPECT_EQ(Understood(c.arguments), c.understood);
+}
+
+TEST(Size, IsReadInBinaryUnits) {
+  const std::vector<std::pair<std::string, uint64_t>> good = {
+      {"0", 0},           {"512", 512},         {"1K", 1024},        {"2m", 2 << 20},
+      {"3G", 3ull << 30}, {"4TiB", 4ull << 40}, {"5GB", 5ull << 30}, {"16383P", 16383ull << 50},
+      {"7B", 7},
+  };
+  for (const auto& [text, bytes] : good) {
+    const absl::StatusOr<uint64_t> size = ParseSize(text);
+    ASSERT_TRUE(size.ok()) << text << ": " << size.status();
+    EXPECT_EQ(*size, bytes) << text;
+  }
+  for (const char* text :
+       {"", "G", "-1", "1.5G", "2X", "2GG", "2iB", "1 G", "16384P", "18446744073709551616"}) {
+    EXPECT_FALSE(ParseSize(text).ok()) << text;
+  }
+}
+
+TEST(Size, IsWrittenWithOneDecimalWhereItMatters) {
+  const std::vector<std::pair<uint64_t, std::string>> cases = {
+      {0, "0 B"},
+      {1023, "1023 B"},
+      {1024, "1 KiB"},
+      {1536, "1.5 KiB"},
+      {2ull << 30, "2 GiB"},
+      {(1ull << 40) - 1, "1.0 TiB"},
+      {150ull << 20 | 1, "150 MiB"},
+      {100ull << 40, "100 TiB"},
+      {~0ull, "16384 PiB"},
+  };
+  for (const auto& [bytes, text] : cases) EXPECT_EQ(FormatSize(bytes), text) << bytes;
+}
+
+TEST(Options, StandAnywhere) {
+  const absl::StatusOr<Options> options =
+      ParseOptions({"volume", "-Bj", "--metadata=a:1,b:2", "list", "-"}, "e:9");
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_TRUE(options->json && options->batch && !options->help);
+  EXPECT_EQ(options->metadata, (std::vector<std::string>{"a:1", "b:2"}));
+  EXPECT_EQ(options->words, (std::vector<std::string>{"volume", "list", "-"}));
+}
+
+TEST(Options, TheAddressComesFromTheEnvironmentElse) {
+  EXPECT_EQ(ParseOptions({}, "e:9")->metadata, (std::vector<std::string>{"e:9"}));
+  EXPECT_EQ(ParseOptions({}, "")->metadata, (std::vector<std::string>{"127.0.0.1:7480"}));
+  EXPECT_EQ(ParseOptions({"--metadata", "x:1"}, "e:9")->metadata,
+            (std::vector<std::string>{"x:1"}));
+}
+
+TEST(Options, UnknownOnesAreNamed) {
+  EXPECT_NE(ParseOptions({"-x"}, "").status().message().find("\"-x\""), absl::string_view::npos);
+  EXPECT_FALSE(ParseOptions({"--metdata=a:1"}, "").ok());
+  EXPECT_FALSE(ParseOptions({"--metadata="}, "").ok());
+  EXPECT_FALSE(ParseOptions({"--metadata"}, "").ok());
+}
+
+}  // namespace
+}  // namespace storpool::cli
