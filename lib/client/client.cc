@@ -25,7 +25,6 @@ Client::Client(ClientOptions options, env::Reactor& reactor, ChannelOpener& open
       reactor_(reactor),
       entropy_(entropy),
       log_(log),
-      pool_(pool),
       metadata_(metadata),
       events_(events),
       process_(entropy.Next()),

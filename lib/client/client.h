@@ -118,7 +118,6 @@ class Client final : private control::MetadataLink::Handler,
   env::Reactor& reactor_;
   env::Entropy& entropy_;
   env::LogSink& log_;
-  BufferPool& pool_;
   control::MetadataLink& metadata_;
   ClientEvents& events_;
   const uint64_t process_;  // this life, for metadata

@@ -77,7 +77,6 @@ class ControlNetwork::Link final : public control::MetadataLink {
       : network_(network),
         id_(id),
         host_(std::move(host)),
-        reactor_(reactor),
         to_link_(std::make_unique<Pipe>(network.world_, reactor, network.delay_)),
         retry_(reactor, [this] { Connect(); }) {
     network_.links_[id_] = this;
@@ -131,7 +130,6 @@ class ControlNetwork::Link final : public control::MetadataLink {
   ControlNetwork& network_;
   const uint64_t id_;
   const std::string host_;
-  env::Reactor& reactor_;
   std::unique_ptr<Pipe> to_link_;
   env::Timer retry_;
   Handler* handler_ = nullptr;
