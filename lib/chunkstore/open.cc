@@ -72,6 +72,9 @@ Task RunOpen(const ChunkStore::Options& options, const ClusterUuid& cluster,
   {
     Recovery recovery(options.device, options.pool, *core);
     SP_RETURN_CO(co_await recovery.Run());
+    // What a killed process had under way may stand in the drive's cache only: from here on we
+    // rely on it (5.3a).
+    SP_RETURN_CO(co_await FlushDevice(options.device));
     damaged = recovery.damaged() || (s.flags & Superblock::kDamaged) != 0;
   }
   *store = std::make_unique<ChunkStoreImpl>(options, std::move(core), damaged);

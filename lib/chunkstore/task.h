@@ -129,6 +129,11 @@ inline DeviceWait WriteDevice(env::Device& device, uint64_t offset, std::span<ui
   return DeviceWait(device, env::DeviceIo::Op::kWrite, offset, from);
 }
 
+// Makes durable what has been written so far, by whomever.
+inline DeviceWait FlushDevice(env::Device& device) {
+  return DeviceWait(device, env::DeviceIo::Op::kFlush, 0, {});
+}
+
 // Waits until somebody calls Notify; one waiter.
 class Signal {
  public:

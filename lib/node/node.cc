@@ -136,11 +136,11 @@ void Node::Impl::OpenNext() {
   if (next_ == options_.disks.size()) return Finish(Listen());
   chunkstore::ChunkStore::Options store = {
       .device = *options_.disks[next_].device, .reactor = reactor_, .pool = pool_, .log = log_};
-  chunkstore::ChunkStore::Open(store, options_.cluster,
-                               [this, alive = std::weak_ptr<bool>(alive_)](
-                                   absl::StatusOr<std::unique_ptr<chunkstore::ChunkStore>> opened) {
-                                 if (!alive.expired()) OnOpened(std::move(opened));
-                               });
+  options_.open_store(store, options_.cluster,
+                      [this, alive = std::weak_ptr<bool>(alive_)](
+                          absl::StatusOr<std::unique_ptr<chunkstore::ChunkStore>> opened) {
+                        if (!alive.expired()) OnOpened(std::move(opened));
+                      });
 }
 
 void Node::Impl::OnOpened(absl::StatusOr<std::unique_ptr<chunkstore::ChunkStore>> store) {
@@ -165,7 +165,6 @@ absl::Status Node::Impl::AddDisk(std::unique_ptr<chunkstore::ChunkStore> store) 
   local_.self.disks.push_back(disks_.back()->here());
   lines_.LoadFrom(*disks_.back());
   disks_.back()->LoadChains();
-  metadata_.LoadFrom(*disks_.back());
   return absl::OkStatus();
 }
 
@@ -180,6 +179,8 @@ absl::Status Node::Impl::Listen() {
   services_.Log(env::LogLevel::kInfo,
                 absl::StrCat("node ", options_.id.value(), " listens at ", listener_->address(),
                              " with ", disks_.size(), " disks"));
+  // Only now: the last map leads to connections, and our hello must name every disk.
+  for (const auto& disk : disks_) metadata_.LoadFrom(*disk);
   metadata_.Start();
   return absl::OkStatus();
 }
@@ -242,7 +243,7 @@ std::vector<ChainHere> Node::chains() const {
   std::vector<ChainHere> result;
   for (const auto& disk : impl_->disks_) {
     for (const auto& [chain, host] : disk->chains()) {
-      result.push_back({disk->id(), chain, host->replica().status()});
+      result.push_back({disk->id(), chain, host->replica().status(), &host->replica()});
     }
   }
   return result;

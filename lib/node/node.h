@@ -7,6 +7,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "lib/chain/replica.h"
+#include "lib/chunkstore/chunk_store.h"
 #include "lib/control/link.h"
 #include "lib/env/device.h"
 #include "lib/env/entropy.h"
@@ -22,6 +24,11 @@
 #include "lib/env/stream.h"
 
 namespace storpool::node {
+
+// What opens a disk's store, with the contract of chunkstore::ChunkStore::Open.
+using OpenStore = std::function<void(
+    const chunkstore::ChunkStore::Options& options, const chunkstore::ClusterUuid& cluster,
+    absl::AnyInvocable<void(absl::StatusOr<std::unique_ptr<chunkstore::ChunkStore>>)> done)>;
 
 struct NodeDisk {
   // Outlives Stop; before a crash (destruction without Stop) it must call nobody any more.
@@ -41,13 +48,15 @@ struct NodeOptions {
   // What others connect to; empty: where it listens.
   std::string advertised_address;
   std::vector<NodeDisk> disks;
+  OpenStore open_store = chunkstore::ChunkStore::Open;  // tests stack what they like upon it
 };
 
-// For tests, status and tools.
+// For tests, status and tools. `replica` is valid until the node's next turn.
 struct ChainHere {
   DiskId disk;
   ChainId chain;
   chain::ReplicaStatus status;
+  const chain::Replica* replica = nullptr;
 };
 
 class Node {

@@ -55,7 +55,7 @@ class ControlNetwork {
   env::Reactor* metadata_reactor_ = nullptr;
   control::PeerHandler* metadata_ = nullptr;
   std::set<std::string> cut_;
-  std::map<uint64_t, Link*> links_;  // by age
+  std::map<uint64_t, Link*> links_;     // by age
   std::map<uint64_t, PeerEnd*> peers_;  // by age
   uint64_t next_link_ = 1;
   uint64_t next_peer_ = 1;

@@ -1,0 +1,84 @@
+// A whole cluster in the virtual world: metadata, nodes with their disks, a client with its load,
+// and what can happen to them.
+//
+// Invariant: everything follows from the seed. Faults are what the world does to processes, disks
+// and links from outside; none is a switch inside the product.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "lib/sim/processes.h"
+#include "lib/sim/site.h"
+#include "lib/sim/workload.h"
+#include "lib/sim/world.h"
+
+namespace storpool::sim {
+
+struct ClusterOptions {
+  uint64_t seed = 0;
+  int nodes = 3;
+  uint32_t replication = 3;
+  uint64_t disk_bytes = uint64_t{1} << 30;
+  bool volatile_cache = true;
+  WorkloadOptions load{.volume_bytes = 5 * uint64_t{kChunkBytes}};
+  bool verbose = false;
+  Seams seams;
+};
+
+class Cluster {
+ public:
+  explicit Cluster(ClusterOptions options);
+  Cluster(const Cluster&) = delete;
+  Cluster& operator=(const Cluster&) = delete;
+  ~Cluster();
+
+  // Formats disks, starts everything, makes the volume and attaches it.
+  absl::Status SetUp();
+
+  World& world() { return world_; }
+  Site& site() { return site_; }
+  SimMetadata& metadata() { return metadata_; }
+  std::vector<std::unique_ptr<SimNode>>& nodes() { return nodes_; }
+  SimClient& client() { return client_; }
+  Workload& load() { return load_; }
+  const ClusterOptions& options() const { return options_; }
+
+  // Every host with data connections: nodes, then the client.
+  std::vector<std::string> hosts() const;
+  // The host has no power: it says nothing any more, not even that its connections are gone.
+  void Silence(const std::string& host, bool silent);
+  // Data between two hosts takes so many times as long, until it is 1 again.
+  void SetSlowness(const std::string& a, const std::string& b, int factor);
+
+  // Everything that is down starts, every link is good.
+  void Heal();
+  // Each chain is open with every member serving. Otherwise says which is not, and why.
+  absl::Status CheckHealthy();
+  // Runs until healthy, at most so long.
+  absl::Status AwaitHealthy(Duration limit);
+  // Runs until `done`, asked every few milliseconds; false if the limit came first.
+  bool Await(Duration limit, const std::function<bool()>& done);
+
+ private:
+  Duration LinkDelay(const std::string& from, const std::string& to, size_t size_bytes);
+  Duration DiskLatency(const env::DeviceIo& io);
+  absl::Status Configure();
+
+  const ClusterOptions options_;
+  World world_;
+  Random delays_;
+  env::MemoryNetwork network_;
+  ControlNetwork control_;
+  LogBook log_;
+  Site site_;
+  std::map<std::pair<std::string, std::string>, int> slowness_;
+  Workload load_;
+  SimMetadata metadata_;
+  std::vector<std::unique_ptr<SimNode>> nodes_;
+  SimClient client_;
+};
+
+}  // namespace storpool::sim

@@ -1,0 +1,183 @@
+#include "lib/sim/run.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "lib/sim/checkers.h"
+#include "lib/sim/nemesis.h"
+#include "lib/sim/store_tap.h"
+
+namespace storpool::sim {
+namespace {
+
+// After the last fault (I8): names back off to half a minute, then come scan and promotion.
+constexpr Duration kHealTime = Duration::Seconds(150);
+constexpr Duration kDrainTime = Duration::Seconds(30);
+constexpr Duration kCalmTime = Duration::Seconds(3);
+
+ClusterOptions OptionsOf(const RunOptions& options, RunReport& report) {
+  ClusterOptions cluster;
+  cluster.seed = options.seed;
+  Random random(options.seed ^ 0x51ed270b);
+  cluster.load.requests_under_way = static_cast<int>(4 + random.Below(12));
+  cluster.load.pause_max = Duration::Millis(static_cast<int64_t>(5 + random.Below(60)));
+  cluster.volatile_cache = !random.OneIn(1, 8);
+  cluster.nodes = random.OneIn(1, 5) ? 2 : 3;
+  cluster.replication = static_cast<uint32_t>(cluster.nodes);
+  cluster.verbose = options.verbose;
+  cluster.seams = options.seams;
+  const auto inner = options.seams.open_store;
+  cluster.seams.open_store = [&report, inner](const std::string& host) {
+    if (inner) return inner(host);
+    return OpenWrapped([&report](std::unique_ptr<chunkstore::ChunkStore> store) {
+      return std::make_unique<CountingStore>(std::move(store), report.counts.entries_voided);
+    });
+  };
+  return cluster;
+}
+
+class OneRun {
+ public:
+  OneRun(const RunOptions& options, RunReport& report)
+      : options_(options),
+        report_(report),
+        cluster_(OptionsOf(options, report)),
+        nemesis_(cluster_),
+        watch_(cluster_) {}
+
+  void Run() {
+    report_.status = Steps();
+    Count();
+    if (!report_.status.ok()) Describe();
+  }
+
+ private:
+  absl::Status Steps() {
+    SP_RETURN_IF_ERROR(Named("set up", cluster_.SetUp()));
+    Workload& load = cluster_.load();
+    load.Run(true);
+    if (options_.faults) {
+      nemesis_.RunFor(options_.load_time, [this] { watch_.Look(); });
+      nemesis_.End();
+      cluster_.Heal();
+    } else {
+      cluster_.Await(options_.load_time, [this] {
+        watch_.Look();
+        return false;
+      });
+    }
+    SP_RETURN_IF_ERROR(Verdicts());
+    SP_RETURN_IF_ERROR(Named("I8, healing", cluster_.AwaitHealthy(kHealTime)));
+    cluster_.Await(kCalmTime, [this] {
+      watch_.Look();
+      return false;
+    });
+    return AtRest();
+  }
+
+  absl::Status AtRest() {
+    Workload& load = cluster_.load();
+    load.Run(false);
+    const auto drained = [&load] { return load.attached() && load.idle(); };
+    if (!cluster_.Await(kDrainTime, drained)) {
+      return absl::DeadlineExceededError("requests do not end, or the volume is not attached");
+    }
+    load.ReadEverything();
+    if (!cluster_.Await(kDrainTime, drained)) {
+      return absl::DeadlineExceededError("the last reads do not end");
+    }
+    SP_RETURN_IF_ERROR(Verdicts());
+    absl::Status settled;
+    cluster_.Await(kDrainTime, [this, &settled] {
+      settled = CheckSettled(cluster_);
+      return settled.ok();
+    });
+    SP_RETURN_IF_ERROR(Named("at rest", settled));
+    cluster_.client().Crash();
+    for (auto& node : cluster_.nodes()) node->Crash(cluster_.world().random().OneIn(1, 2));
+    return CheckMirrorsEqual(cluster_);
+  }
+
+  absl::Status Verdicts() {
+    SP_RETURN_IF_ERROR(cluster_.load().verdict());
+    SP_RETURN_IF_ERROR(watch_.verdict());
+    for (auto& node : cluster_.nodes()) {
+      SP_RETURN_IF_ERROR(Named(node->host(), node->start_status()));
+    }
+    return absl::OkStatus();
+  }
+
+  static absl::Status Named(const std::string& step, const absl::Status& status) {
+    if (status.ok()) return status;
+    return absl::Status(status.code(), absl::StrCat(step, ": ", std::string(status.message())));
+  }
+
+  void Count() {
+    const FaultCounts& faults = nemesis_.counts();
+    const WorkloadCounts& load = cluster_.load().counts();
+    RunCounts& counts = report_.counts;
+    counts.trace_hash = cluster_.world().trace().hash();
+    counts.operations = load.ended;
+    counts.longest_request = load.longest;
+    counts.epochs_opened = watch_.epochs_opened();
+    counts.lease_waits = watch_.lease_waits();
+    counts.resync_bytes = cluster_.site().traffic.resync_bytes;
+    counts.confirmations = cluster_.site().traffic.confirmations;
+    counts.power_losses = faults.power_losses;
+    counts.crashes = faults.crashes;
+    counts.client_crashes = faults.client_crashes;
+    counts.metadata_crashes = faults.metadata_crashes;
+    counts.partitions = faults.partitions;
+    counts.drops = faults.drops;
+    counts.slow_links = faults.slow_links;
+    counts.virtual_time = cluster_.world().now() - Instant();
+  }
+
+  void Describe() {
+    std::string& text = report_.details;
+    for (const std::string& line : cluster_.site().log.last()) absl::StrAppend(&text, line, "\n");
+    absl::StrAppend(&text, "under way:\n", cluster_.load().Describe());
+    for (const auto& node : cluster_.nodes()) {
+      if (node->node() == nullptr) continue;
+      for (const node::ChainHere& here : node->node()->chains()) {
+        const chain::ReplicaStatus& s = here.status;
+        const bool well = s.role == chain::ReplicaStatus::Role::kServing && s.opened &&
+                          s.pending == 0 && s.waiting == 0;
+        if (well) continue;
+        absl::StrAppend(&text, "  ", node->host(), " chain ", ToString(here.chain), " role ",
+                        static_cast<int>(s.role), " epoch ", s.epoch.value(),
+                        s.opened ? " open" : " closed", " D ", ToString(s.durable), " W ",
+                        ToString(s.committed), " F ", ToString(s.complete_up_to), " pending ",
+                        s.pending, " waiting ", s.waiting, s.sync_running ? " syncing" : "", "\n");
+      }
+    }
+  }
+
+  const RunOptions& options_;
+  RunReport& report_;
+  Cluster cluster_;
+  Nemesis nemesis_;
+  Watch watch_;
+};
+
+}  // namespace
+
+RunReport Run(const RunOptions& options) {
+  RunReport report;
+  OneRun(options, report).Run();
+  return report;
+}
+
+std::string ToString(const RunCounts& r) {
+  return absl::StrFormat(
+      "operations %d, epochs %d, voided %d, resynced %d KiB, lease waits %d, confirmations %d, "
+      "power losses %d, crashes %d, client %d, metadata %d, partitions %d, drops %d, slow %d, "
+      "longest %d ms, virtual %d s, trace %016x",
+      r.operations, r.epochs_opened, r.entries_voided, r.resync_bytes >> 10, r.lease_waits,
+      r.confirmations, r.power_losses, r.crashes, r.client_crashes, r.metadata_crashes,
+      r.partitions, r.drops, r.slow_links, r.longest_request.millis(),
+      r.virtual_time.millis() / 1000, r.trace_hash);
+}
+
+}  // namespace storpool::sim

@@ -1,0 +1,89 @@
+// What the simulated client does with its volume: a seeded load on a few small areas, so that
+// states collide, with several requests under way, and the check of everything that is read
+// (design 5.10, I4).
+//
+// Invariant: every sector carries the stamp of the write that made it, so a lost, old, torn or
+// misplaced one is told from what may be there (sector_history.h). The first violation is kept.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lib/base/random.h"
+#include "lib/block/block_device.h"
+#include "lib/env/reactor.h"
+#include "lib/sim/processes.h"
+#include "lib/sim/sector_history.h"
+#include "lib/sim/world.h"
+
+namespace storpool::sim {
+
+struct WorkloadOptions {
+  uint64_t volume_bytes = 0;
+  int requests_under_way = 8;
+  Duration pause_max = Duration::Millis(60);  // of each of them, between two requests
+};
+
+struct WorkloadCounts {
+  uint64_t begun = 0, ended = 0, failed = 0, dropped = 0;
+  uint64_t reads = 0, writes = 0, trims = 0;
+  uint64_t sessions = 0;
+  uint64_t bytes_written = 0;
+  Duration longest;  // from start to end of one request
+};
+
+class Workload final : public ClientUser {
+ public:
+  Workload(World& world, const WorkloadOptions& options);
+  ~Workload() override;
+
+  // New requests are made only while it runs.
+  void Run(bool run);
+  // Also while it does not run, as soon as the volume is there: reads every place that was written.
+  void ReadEverything();
+  // Nothing is under way nor waiting.
+  bool idle() const { return ops_.empty() && to_read_.empty(); }
+  // The volume can be used.
+  bool attached() const { return volume_ != nullptr; }
+  const WorkloadCounts& counts() const { return counts_; }
+  // The first thing that was wrong.
+  const absl::Status& verdict() const { return verdict_; }
+  // Requests under way, for people.
+  std::string Describe() const;
+
+  void OnVolume(client::Volume& volume, env::Reactor& reactor) override;
+  void OnVolumeGone() override;
+
+ private:
+  struct Op;
+  struct Lane;  // one request after the other
+  struct Range {
+    uint64_t offset_bytes, size_bytes;
+  };
+  void Next(Lane& lane);
+  void Choose(Op& op);
+  Range ChooseRange(bool whole_blocks);
+  void Begin(std::unique_ptr<Op> op);
+  void OnEnd(Op* op, const absl::Status& status);
+  void Check(const Op& op);
+  void Fail(const absl::Status& status);
+
+  World& world_;
+  const WorkloadOptions options_;
+  Random random_;
+  SectorHistory history_;
+  uint64_t next_stamp_ = 1;
+  bool running_ = false;
+  client::Volume* volume_ = nullptr;
+  std::vector<std::unique_ptr<Lane>> lanes_;     // while there is a volume
+  std::map<uint64_t, std::unique_ptr<Op>> ops_;  // by number
+  std::vector<Range> areas_;
+  std::vector<Range> to_read_;
+  WorkloadCounts counts_;
+  absl::Status verdict_;
+};
+
+}  // namespace storpool::sim

@@ -1,0 +1,56 @@
+// Two hundred seeds in groups of twenty. Of each group a quarter must have exercised each thing:
+// hence at least 50 of all.
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <map>
+#include <string>
+
+#include "tests/sim/child_run.h"
+
+namespace storpool::sim {
+namespace {
+
+constexpr uint64_t kGroups = 10;
+constexpr uint64_t kSeedsPerGroup = 20;
+
+struct Thing {
+  const char* name;
+  std::function<bool(const RunCounts&)> exercised;
+};
+
+const Thing kThings[] = {
+    {"epochs opened", [](const RunCounts& c) { return c.epochs_opened >= 3; }},
+    {"entries voided", [](const RunCounts& c) { return c.entries_voided > 0; }},
+    {"bytes resynced", [](const RunCounts& c) { return c.resync_bytes > 0; }},
+    {"lease waits", [](const RunCounts& c) { return c.lease_waits > 0; }},
+    {"power losses", [](const RunCounts& c) { return c.power_losses > 0; }},
+    {"crashes of nodes", [](const RunCounts& c) { return c.crashes > 0; }},
+    {"crashes of the client", [](const RunCounts& c) { return c.client_crashes > 0; }},
+    {"crashes of metadata", [](const RunCounts& c) { return c.metadata_crashes > 0; }},
+    {"partitions", [](const RunCounts& c) { return c.partitions > 0; }},
+};
+
+class SeedsTest : public testing::TestWithParam<uint64_t> {};
+
+TEST_P(SeedsTest, NothingIsLostAndEverythingIsExercised) {
+  std::map<std::string, uint64_t> exercised;
+  for (uint64_t i = 0; i < kSeedsPerGroup; ++i) {
+    const RunOptions options{.seed = GetParam() * kSeedsPerGroup + i + 1, .seams = {}};
+    const ChildReport report = RunInChild(options);
+    std::printf("seed %llu: %s\n", static_cast<unsigned long long>(options.seed),
+                ToString(report.counts).c_str());
+    EXPECT_TRUE(report.ok) << report.details << report.error
+                           << "\nreplay it with: " << ReplayCommand(options);
+    EXPECT_GE(report.counts.operations, 2000u) << "seed " << options.seed;
+    for (const Thing& thing : kThings) exercised[thing.name] += thing.exercised(report.counts);
+  }
+  for (const Thing& thing : kThings) {
+    EXPECT_GE(exercised[thing.name], kSeedsPerGroup / 4) << thing.name;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Groups, SeedsTest, testing::Range<uint64_t>(0, kGroups));
+
+}  // namespace
+}  // namespace storpool::sim
