@@ -151,7 +151,8 @@ absl::Status BenchCluster::WaitForServices(size_t count) {
     last = text.status();
     if (text.ok()) {
       size_t up = 0;
-      for (const auto& service : nlohmann::json::parse(*text)["data"]) {
+      const auto answer = nlohmann::json::parse(*text);
+      for (const auto& service : answer["data"]) {
         if (service["kind"] != "metadata" && service["up"].get<bool>()) ++up;
       }
       if (up >= count) return absl::OkStatus();
