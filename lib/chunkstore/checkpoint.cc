@@ -42,8 +42,8 @@ void AddText(StreamWriter& index, RecordKind kind, const void* head, size_t head
   const auto body = static_cast<uint32_t>(head_bytes + first.size() + second.size());
   uint8_t* at = index.OpenFor(DescriptorWriter::RecordBytes(body), 0).writer.Add(kind, body);
   std::memcpy(at, head, head_bytes);
-  std::memcpy(at + head_bytes, first.data(), first.size());
-  std::memcpy(at + head_bytes + first.size(), second.data(), second.size());
+  // Not memcpy: an empty text may have no address.
+  std::copy(second.begin(), second.end(), std::copy(first.begin(), first.end(), at + head_bytes));
 }
 
 void AddNote(StreamWriter& index, std::string_view key, std::string_view value) {

@@ -38,7 +38,8 @@ class MetadataServer {
   };
   absl::Status WaitForServices(const Services& wanted);
 
-  // Runs an admin command (proto/admin.proto) and waits for its answer. Any thread but the server's.
+  // Runs an admin command (proto/admin.proto) and waits for its answer. Any thread but the
+  // server's.
   //   metadata->Call<VolumeCreateAnswer>(request)
   template <class Answer, class Request>
   absl::StatusOr<Answer> Call(const Request& request) {

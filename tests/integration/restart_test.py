@@ -1,4 +1,4 @@
-"""Processes that come back: the client, metadata, everything at once. What was acknowledged stays."""
+"""Processes that come back: client, metadata, everything at once. What was acknowledged stays."""
 import unittest
 
 from tests.integration.fixture import VOLUME, RunningCluster, in_background, pause
