@@ -2,7 +2,8 @@
  * storpool.h - volumes of a storpool cluster for any program (libstorpool.so)
  *
  *     sp_cluster *cluster = sp_cluster_new();
- *     sp_cluster_set(cluster, "metadata", "10.1.1.1:7000,10.1.1.2:7000");
+ *     sp_cluster_set(cluster, "metadata", "10.1.1.1:7480");
+ *     sp_cluster_set(cluster, "cluster", "/etc/storpool/cluster");
  *     sp_cluster_set(cluster, "client", "17");
  *     if (sp_cluster_connect(cluster, 10000) != SP_OK) ... sp_cluster_message(cluster) ...
  *     sp_volume *volume;
@@ -29,6 +30,9 @@
  *     connected cluster has one thread of the library's, on which callbacks run, one at a time. A
  *     callback must not wait: it may call all functions with "aio" in their name and those that
  *     only ask (size, message); the others answer SP_EDEADLOCK there and change nothing.
+ *     Requests of all threads go to that thread through one queue, in the order of the calls; those
+ *     that are made while it is busy wake it once. What is written is copied there once; what is
+ *     read goes to the caller's memory directly.
  *     A handle may be freed or closed once, when no other thread is in a call with it.
  *     After fork() the child must not use handles of the parent. The library blocks all signals on
  *     its thread, installs no handler, and raises no SIGPIPE.
@@ -63,13 +67,13 @@ enum sp_error {
   SP_OK = 0,
   SP_EINVAL = -1,    /* an argument is wrong: no multiple of 512, beyond the end, an unknown key */
   SP_ENOENT = -2,    /* no such volume */
-  SP_EACCES = -3,    /* wrong cluster secret, or the volume was opened read-only */
-  SP_EBUSY = -4,     /* attached elsewhere, in a way that excludes this */
+  SP_EACCES = -3,    /* metadata refuses the client, or the volume was opened read-only */
+  SP_EBUSY = -4,     /* attached in another mode, or being detached */
   SP_ENOSPC = -5,    /* the cluster has no room: nothing of the request was done */
   SP_EIO = -6,       /* all copies of the data are damaged or lost */
   SP_EFENCED = -7,   /* the session ended: detached by force, or taken over. Open again if right */
-  SP_ETIMEDOUT = -8, /* sp_cluster_connect, sp_volume_open: not within the time given */
-  SP_EUNAVAILABLE = -9, /* not connected; or the cluster is being closed */
+  SP_ETIMEDOUT = -8, /* sp_cluster_connect, sp_volume_open, _close: not within the time given */
+  SP_EUNAVAILABLE = -9, /* not connected; or the volume is being closed */
   SP_EDEADLOCK = -10,   /* a call that waits, from within a callback */
   SP_EINTERNAL = -11    /* a bug of the library: the message says more */
 };
@@ -96,7 +100,8 @@ sp_cluster* sp_cluster_new(void);
  *     metadata   addresses of the metadata daemons, "host:port", separated by commas. Required.
  *     client     the number of this client, 1..4095: one process at a time has it; a second one
  *                fences the first. Required.
- *     secret     file with the cluster secret. Needed unless the cluster has none.
+ *     cluster    the cluster file, which says which cluster it is and holds its secret: made by
+ *                `storpoolctl metadata init`. Required.
  *     log        "error", "warning", "info" or "debug": how much is said on standard error;
  *                "none", the default: nothing.
  *
@@ -106,12 +111,12 @@ int sp_cluster_set(sp_cluster* cluster, const char* key, const char* value);
 
 /*
  * Connects and waits until metadata has accepted this client, at most `timeout_ms` milliseconds
- * (0: try once; negative: for ever). Once. Later losses of the connection mend themselves; volumes
- * go on without it.
+ * (negative: for ever). Once. Later losses of the connection mend themselves; volumes go on without
+ * it. No other call for this cluster may be under way.
  *
- * SP_EINVAL: a required key is missing, or connected already. SP_EACCES: the secret.
- * SP_ETIMEDOUT: nobody answered; the message names the addresses. After an error it may be called
- * again.
+ * SP_EINVAL: a required key is missing, the cluster file cannot be read, or connected already.
+ * SP_EACCES: another cluster or a wrong secret. SP_ETIMEDOUT: nobody answered; the message names
+ * the addresses. After an error it may be called again.
  */
 int sp_cluster_connect(sp_cluster* cluster, int64_t timeout_ms);
 
@@ -133,8 +138,10 @@ void sp_cluster_free(sp_cluster* cluster);
 typedef struct sp_volume sp_volume;
 
 enum sp_open_mode {
-  SP_READ_ONLY = 0, /* with others, also with one that writes */
-  SP_READ_WRITE = 1 /* alone */
+  SP_READ_ONLY = 0,
+  /* Other clients may have the volume attached at the same time, also to write: whoever shares it
+   * brings a cluster file system, or some other order of his own. */
+  SP_READ_WRITE = 1
 };
 
 /*
@@ -142,8 +149,11 @@ enum sp_open_mode {
  * above), and stores a handle in *volume (NULL if it fails). A volume that is attached to this
  * client in the same mode already is taken as it is.
  *
- * SP_ENOENT, SP_EBUSY (somebody else has it: the message says who), SP_EACCES (a snapshot, for
- * writing), SP_ETIMEDOUT (then it is detached again), SP_EUNAVAILABLE.
+ * SP_ENOENT; SP_EBUSY: this client has it in the other mode, or it is being detached; SP_ETIMEDOUT:
+ * then it is detached again, which may take another second; SP_EUNAVAILABLE: not connected.
+ *
+ * While it is open, a plain `storpoolctl detach` is refused; one with force ends the session:
+ * SP_EFENCED.
  */
 int sp_volume_open(sp_cluster* cluster, const char* name, int mode, int64_t timeout_ms,
                    sp_volume** volume);
@@ -152,9 +162,12 @@ int sp_volume_open(sp_cluster* cluster, const char* name, int mode, int64_t time
 uint64_t sp_volume_size(const sp_volume* volume);
 
 /*
- * Waits for the requests under way and their callbacks, detaches the volume and frees the handle,
- * whatever is returned. NULL is allowed. Not from within a callback (SP_EDEADLOCK: the only result
- * after which the handle still lives).
+ * Waits for the requests under way and their callbacks, detaches the volume unless another handle
+ * of this process has it open, and frees the handle, whatever is returned. Requests that callbacks
+ * make meanwhile are refused: SP_EUNAVAILABLE. NULL is allowed. Not from within a callback
+ * (SP_EDEADLOCK: the only result after which the handle still lives).
+ *
+ * SP_ETIMEDOUT: metadata has not confirmed the detach within 10 s; it may still happen.
  */
 int sp_volume_close(sp_volume* volume);
 
@@ -166,7 +179,7 @@ int sp_volume_close(sp_volume* volume);
  * when the request has ended.
  *
  * SP_EINVAL, SP_EACCES (a change to a volume opened SP_READ_ONLY), SP_ENOSPC, SP_EIO, SP_EFENCED,
- * SP_EUNAVAILABLE, SP_EDEADLOCK.
+ * SP_ENOENT (the volume was deleted), SP_EUNAVAILABLE, SP_EDEADLOCK.
  *
  * After an error a read has left anything in `buffer`; a write of more than one piece (see above)
  * may have done some of them, and each piece in whole or not at all. After SP_EFENCED an unfinished
@@ -196,8 +209,9 @@ typedef void (*sp_done)(void* context, int error, const char* message);
 
 /*
  * As above, but return at once: SP_OK: `done` will be called, never from within this call; an
- * error: it will not. `buffer` must stay, and for a write stay unchanged, until then. As many as
- * fit in memory may be under way; 32 to 128 on a volume keep a cluster busy.
+ * error: it will not. That a request goes beyond the end of the volume is told to `done`. `buffer`
+ * must stay, and for a write stay unchanged, until then. As many as fit in memory may be under way;
+ * 32 to 128 on a volume keep a cluster busy.
  */
 int sp_aio_read(sp_volume* volume, void* buffer, size_t size, uint64_t offset, sp_done done,
                 void* context);

@@ -98,6 +98,38 @@ TEST(PowerCutTest, AtEveryOperation) {
   RecordProperty("cuts", static_cast<int>(cuts));
 }
 
+// 5.3a: what a killed process had under way may reach the drive's cache and no further. Once a
+// recovery has accepted it, power loss must not take it any more.
+TEST(PowerCutTest, AfterAKillKeepsWhatRecoveryAccepted) {
+  BufferPool pool;
+  const env::MemoryDisk start = Formatted(pool);
+  uint64_t accepted = 0;
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    env::MemoryDisk disk = start;
+    {
+      StoreLife life(&disk, pool);
+      ASSERT_TRUE(life.Open().ok());
+      life.store().AppendNote("key", "value");
+      life.reactor().RunTurn();  // the write is under way when the process is killed
+    }
+    disk.LandAbandoned();
+    bool was_there = false;
+    {
+      StoreLife life(&disk, pool);
+      ASSERT_TRUE(life.Open().ok());
+      was_there = life.store().Note("key") == "value";
+    }
+    accepted += was_there;
+    Random random(seed);
+    disk.PowerCut(random);
+    StoreLife life(&disk, pool);
+    ASSERT_TRUE(life.Open().ok());
+    EXPECT_FALSE(life.store().damaged()) << "seed " << seed;
+    EXPECT_TRUE(!was_there || life.store().Note("key") == "value") << "seed " << seed;
+  }
+  EXPECT_GT(accepted, 0u);
+}
+
 TEST(PowerCutTest, AgainDuringRecovery) {
   BufferPool pool;
   const env::MemoryDisk disk = Formatted(pool);

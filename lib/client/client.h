@@ -39,6 +39,8 @@ struct ClientOptions {
 class ClientEvents {
  public:
   virtual ~ClientEvents() = default;
+  // Metadata has taken this client in: once for each time that the link came up.
+  virtual void OnRegistered() {}
   // The volume can be used. Returns where people find it ("nbd://host:port/NAME"), for metadata.
   virtual std::string OnAttached(Volume& volume) = 0;
   // A detach is asked for. OK: nothing new will be started, and the detach goes on once what is

@@ -69,6 +69,7 @@ void Client::OnRegistered(const Registered& message) {
   for (const auto& [id, attached] : volumes_) {
     SendReady(attached, !attached.detached, absl::OkStatus());
   }
+  events_.OnRegistered();
 }
 
 void Client::OnSections(const Sections& sections) {

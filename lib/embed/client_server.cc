@@ -1,6 +1,8 @@
 #include "lib/embed/client_server.h"
 
+#include <algorithm>
 #include <map>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -16,45 +18,131 @@
 namespace storpool::embed {
 namespace {
 
+// Functions that wait for something about a client. Reactor thread only.
+class Waiters {
+ public:
+  // Gives what is waited for, or nothing yet.
+  using Look = absl::AnyInvocable<std::optional<absl::Status>()>;
+  using Done = absl::AnyInvocable<void(absl::Status)>;
+  explicit Waiters(env::Reactor& reactor)
+      : reactor_(reactor), timer_(reactor, [this] { Check(); }) {}
+
+  // `late` is said after `timeout`; negative: never.
+  void Add(Duration timeout, Look look, absl::AnyInvocable<std::string()> late, Done done) {
+    const Instant end = timeout < Duration() ? Instant::Max() : reactor_.Now() + timeout;
+    list_.push_back({end, std::move(look), std::move(late), std::move(done)});
+    Check();
+  }
+  // Something has changed.
+  void Check() {
+    Instant next = Instant::Max();
+    for (Waiter& waiter : list_) {
+      std::optional<absl::Status> result = waiter.look();
+      if (!result.has_value() && reactor_.Now() >= waiter.end) {
+        result = absl::DeadlineExceededError(waiter.late());
+      }
+      if (!result.has_value()) {
+        next = std::min(next, waiter.end);
+        continue;
+      }
+      waiter.done(*std::move(result));
+      waiter.done = nullptr;
+    }
+    std::erase_if(list_, [](const Waiter& waiter) { return waiter.done == nullptr; });
+    if (next < Instant::Max()) timer_.StartAt(next);
+  }
+
+ private:
+  struct Waiter {
+    Instant end;
+    Look look;
+    absl::AnyInvocable<std::string()> late;
+    Done done;
+  };
+  env::Reactor& reactor_;
+  env::Timer timer_;
+  std::vector<Waiter> list_;
+};
+
 // What the volumes of one client are to front ends: a device for each name, which stays while
-// sessions of NBD still use it. Reactor thread only.
+// sessions of NBD, or holders in this process, still use it. Reactor thread only.
 class Exports final : public client::ClientEvents, public nbd::ExportDirectory {
  public:
   Exports(const ClientServerOptions& options, env::PosixReactor& reactor)
-      : options_(options), reactor_(reactor), server_(reactor, *options.log, *this) {}
+      : options_(options),
+        reactor_(reactor),
+        server_(reactor, *options.log, *this),
+        waiters_(reactor) {}
 
   nbd::Server& server() { return server_; }
-  block::SwitchDevice* FindDevice(std::string_view name) {
+  ClientServer::Device FindDevice(std::string_view name) {
     const auto it = devices_.find(name);
-    return it == devices_.end() ? nullptr : it->second.get();
+    return it == devices_.end() || it->second.leaving ? nullptr : it->second.device;
+  }
+  void AwaitRegistered(Duration timeout, Waiters::Done done) {
+    auto look = [this]() -> std::optional<absl::Status> {
+      if (registered_) return absl::OkStatus();
+      if (refused_finally_) return absl::PermissionDeniedError(refusal_);
+      return std::nullopt;
+    };
+    auto late = [this] {
+      return absl::StrCat(
+          "metadata at ", absl::StrJoin(options_.metadata, ", "),
+          refusal_.empty() ? " has not answered client " : " has not yet taken in client ",
+          options_.id.value(), refusal_.empty() ? "" : ": ", refusal_);
+    };
+    waiters_.Add(timeout, std::move(look), std::move(late), std::move(done));
+  }
+  void AwaitDevice(const std::string& name, Duration timeout, Waiters::Done done) {
+    auto look = [this, name]() -> std::optional<absl::Status> {
+      if (FindDevice(name) != nullptr) return absl::OkStatus();
+      return std::nullopt;
+    };
+    auto late = [this, name] {
+      return absl::StrCat("volume ", name, " is not there yet on client ", options_.id.value(),
+                          "; see volume status");
+    };
+    waiters_.Add(timeout, std::move(look), std::move(late), std::move(done));
   }
 
   // nbd::ExportDirectory
   absl::StatusOr<block::BlockDevice*> Find(std::string_view name) override {
-    if (block::SwitchDevice* device = FindDevice(name)) return device;
+    if (ClientServer::Device device = FindDevice(name)) return device.get();
     return absl::NotFoundError(absl::StrCat("volume ", std::string(name),
                                             " is not attached to client ", options_.id.value()));
   }
   std::vector<std::string> List() override {
     std::vector<std::string> names;
-    for (const auto& [name, device] : devices_) names.push_back(name);
+    for (const auto& [name, exported] : devices_) {
+      if (!exported.leaving) names.push_back(name);
+    }
     return names;
   }
 
   // client::ClientEvents
+  void OnRegistered() override {
+    registered_ = true;
+    waiters_.Check();
+  }
   std::string OnAttached(client::Volume& volume) override {
-    auto& device = devices_[volume.name()];
+    auto& device = devices_[volume.name()].device;
     if (device == nullptr) {
-      device = std::make_unique<block::SwitchDevice>(reactor_, reactor_.pool());
+      device = std::make_shared<block::SwitchDevice>(reactor_, reactor_.pool());
     }
     device->SetBacking(&volume);
     options_.log->Log(env::LogLevel::kInfo, "client", absl::StrCat("attached ", volume.name()));
+    waiters_.Check();
     if (server_.address().empty()) return absl::StrCat("client ", options_.id.value());
     return absl::StrCat("nbd://", server_.address(), "/", volume.name());
   }
   absl::Status OnDetach(client::Volume& volume) override {
-    const std::vector<std::string> holders = server_.ClientsOf(volume.name());
-    if (holders.empty()) return absl::OkStatus();
+    Exported& exported = devices_[volume.name()];
+    std::vector<std::string> holders = server_.ClientsOf(volume.name());
+    if (exported.device.use_count() > 1) holders.push_back("the program of this client");
+    if (holders.empty()) {
+      exported.leaving = true;
+      return absl::OkStatus();
+    }
     return absl::FailedPreconditionError(
         absl::StrCat("volume ", volume.name(), " is open at client ", options_.id.value(), ": by ",
                      absl::StrJoin(holders, ", "), "; end that, or detach it with force"));
@@ -65,7 +153,7 @@ class Exports final : public client::ClientEvents, public nbd::ExportDirectory {
     options_.log->Log(env::LogLevel::kInfo, "client",
                       absl::StrCat("detached ", volume.name(), ": ", reason.message()));
     // Connections that have it open get errors until they are closed; then it can go.
-    std::shared_ptr<block::SwitchDevice> device = std::move(it->second);
+    std::shared_ptr<block::SwitchDevice> device = std::move(it->second.device);
     devices_.erase(it);
     device->End(reason.ok() ? absl::CancelledError("detached") : reason);
     server_.CloseExport(volume.name(), [device] {});
@@ -73,14 +161,25 @@ class Exports final : public client::ClientEvents, public nbd::ExportDirectory {
   void OnRefused(std::string_view reason, bool final) override {
     options_.log->Log(env::LogLevel::kError, "client",
                       absl::StrCat("metadata refuses this client: ", std::string(reason)));
+    refusal_ = reason;
+    refused_finally_ = final;
+    waiters_.Check();
     if (final && options_.on_refused) options_.on_refused(reason);
   }
 
  private:
+  struct Exported {
+    std::shared_ptr<block::SwitchDevice> device;
+    bool leaving = false;  // its detach goes on: nothing new is started
+  };
   const ClientServerOptions& options_;
   env::PosixReactor& reactor_;
   nbd::Server server_;
-  std::map<std::string, std::unique_ptr<block::SwitchDevice>, std::less<>> devices_;
+  Waiters waiters_;
+  std::map<std::string, Exported, std::less<>> devices_;
+  bool registered_ = false;
+  std::string refusal_;  // the last one
+  bool refused_finally_ = false;
 };
 
 }  // namespace
@@ -106,8 +205,14 @@ class ClientServer::Impl {
       fn(**device, std::move(done));
     });
   }
+  env::Reactor& reactor() { return thread_.reactor(); }
+  void Run(absl::AnyInvocable<void()> fn) { thread_.Run(std::move(fn)); }
   void Post(absl::AnyInvocable<void(Exports&)> fn) {
-    thread_.reactor().Post([this, fn = std::move(fn)]() mutable { fn(*exports_); });
+    reactor().Post([this, fn = std::move(fn)]() mutable { fn(*exports_); });
+  }
+  // Runs fn(exports, done) on the reactor and waits for done.
+  absl::Status AwaitExports(absl::AnyInvocable<void(Exports&, Waiters::Done)> fn) {
+    return thread_.Await<absl::Status>([&](Waiters::Done done) { fn(*exports_, std::move(done)); });
   }
 
  private:
@@ -184,10 +289,30 @@ absl::StatusOr<std::unique_ptr<ClientServer>> ClientServer::Start(
 
 const std::string& ClientServer::nbd_address() const { return impl_->nbd_address(); }
 
-void ClientServer::WithDevice(const std::string& name,
-                              absl::AnyInvocable<void(block::BlockDevice* device)> fn) {
+void ClientServer::Post(absl::AnyInvocable<void()> fn) { impl_->reactor().Post(std::move(fn)); }
+
+void ClientServer::Run(absl::AnyInvocable<void()> fn) { impl_->Run(std::move(fn)); }
+
+void ClientServer::WithDevice(const std::string& name, absl::AnyInvocable<void(Device device)> fn) {
   impl_->Post(
       [name, fn = std::move(fn)](Exports& exports) mutable { fn(exports.FindDevice(name)); });
+}
+
+absl::Status ClientServer::AwaitRegistered(Duration timeout) {
+  return impl_->AwaitExports([timeout](Exports& exports, Waiters::Done done) {
+    exports.AwaitRegistered(timeout, std::move(done));
+  });
+}
+
+absl::Status ClientServer::AwaitDevice(const std::string& name, Duration timeout,
+                                       absl::AnyInvocable<void(Device device)> fn) {
+  return impl_->AwaitExports([&](Exports& exports, Waiters::Done done) {
+    exports.AwaitDevice(name, timeout,
+                        [&, done = std::move(done)](const absl::Status& status) mutable {
+                          if (status.ok()) fn(exports.FindDevice(name));
+                          done(status);
+                        });
+  });
 }
 
 // ---- Synchronous volumes ------------------------------------------------------------------------

@@ -62,9 +62,28 @@ class ClientServer {
   // kNotFound unless a volume of this name is attached to this client. The client outlives it.
   absl::StatusOr<Volume> Open(const std::string& name);
 
-  // For whoever brings his own asynchronous front end: runs `fn` on the client's reactor with the
-  // device of the volume, nullptr if it is not attached. The device stays as long as the client.
-  void WithDevice(const std::string& name, absl::AnyInvocable<void(block::BlockDevice* device)> fn);
+  // ---- For whoever brings his own asynchronous front end
+  // -----------------------------------------
+
+  // The device of an attached volume. While somebody holds it, a plain detach is refused. After the
+  // session has ended it answers everything with the reason. It is used and let go of on the
+  // client's reactor only, before the client is destroyed.
+  using Device = std::shared_ptr<block::BlockDevice>;
+
+  // Runs `fn` on the client's reactor, in the order of the calls. Any thread.
+  void Post(absl::AnyInvocable<void()> fn);
+  // Likewise, and waits for it. Not from the reactor's own thread.
+  void Run(absl::AnyInvocable<void()> fn);
+  // Runs `fn` on the client's reactor with the device of the volume, nullptr if it is not attached.
+  void WithDevice(const std::string& name, absl::AnyInvocable<void(Device device)> fn);
+
+  // Both wait for at most `timeout` (negative: for ever); not from the reactor's own thread.
+  // Until metadata has taken this client in. kPermissionDenied if it never will; kDeadlineExceeded
+  // with what it has said last.
+  absl::Status AwaitRegistered(Duration timeout);
+  // Until the volume is attached here; then as WithDevice. kDeadlineExceeded.
+  absl::Status AwaitDevice(const std::string& name, Duration timeout,
+                           absl::AnyInvocable<void(Device device)> fn);
 
  private:
   class Impl;

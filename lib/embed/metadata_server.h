@@ -13,9 +13,9 @@
 namespace storpool::embed {
 
 struct MetadataServerOptions {
-  std::string folder;                   // made by InitMetadata (`storpoolctl metadata init`)
-  std::string listen = "127.0.0.1:0";   // for nodes, clients and storpoolctl
-  env::LogSink* log = nullptr;          // outlives the server
+  std::string folder;                  // made by InitMetadata (`storpoolctl metadata init`)
+  std::string listen = "127.0.0.1:0";  // for nodes, clients and storpoolctl
+  env::LogSink* log = nullptr;         // outlives the server
 };
 
 class MetadataServer {
@@ -56,8 +56,7 @@ class MetadataServer {
  private:
   class Impl;
   explicit MetadataServer(std::unique_ptr<Impl> impl);
-  void RunAdmin(
-      absl::AnyInvocable<void(api::Admin& admin, absl::AnyInvocable<void()> done)> fn);
+  void RunAdmin(absl::AnyInvocable<void(api::Admin& admin, absl::AnyInvocable<void()> done)> fn);
   std::unique_ptr<Impl> impl_;
 };
 

@@ -165,7 +165,6 @@ absl::Status Node::Impl::AddDisk(std::unique_ptr<chunkstore::ChunkStore> store) 
   local_.self.disks.push_back(disks_.back()->here());
   lines_.LoadFrom(*disks_.back());
   disks_.back()->LoadChains();
-  metadata_.LoadFrom(*disks_.back());
   return absl::OkStatus();
 }
 
@@ -180,6 +179,8 @@ absl::Status Node::Impl::Listen() {
   services_.Log(env::LogLevel::kInfo,
                 absl::StrCat("node ", options_.id.value(), " listens at ", listener_->address(),
                              " with ", disks_.size(), " disks"));
+  // Only now: the last map leads to connections, and our hello must name every disk.
+  for (const auto& disk : disks_) metadata_.LoadFrom(*disk);
   metadata_.Start();
   return absl::OkStatus();
 }

@@ -41,7 +41,7 @@ class ControlLink::Call final : public grpc::ClientBidiReactor<ToMetadata, FromM
 
   void Begin(std::shared_ptr<Call> self) {
     keep_ = std::move(self);
-    stub_->async()->Connect(&context_, this);
+    stub_->async()->Connect(context_.get(), this);
     AddHold();  // writes are started from the reactor's thread
     StartRead(&incoming_);
     StartCall();
@@ -55,7 +55,12 @@ class ControlLink::Call final : public grpc::ClientBidiReactor<ToMetadata, FromM
   }
 
   void Cancel() {
-    context_.TryCancel();
+    std::shared_ptr<grpc::ClientContext> context;
+    {
+      std::lock_guard lock(mutex_);
+      context = context_;
+    }
+    if (context != nullptr) context->TryCancel();  // may call back
     std::lock_guard lock(mutex_);
     StopOnce();
   }
@@ -93,7 +98,15 @@ class ControlLink::Call final : public grpc::ClientBidiReactor<ToMetadata, FromM
   void OnDone(const grpc::Status& status) override {
     const absl::Status reason =
         absl::UnavailableError(status.ok() ? "metadata closed the stream" : status.error_message());
-    Post([number = number_, reason](ControlLink& link) { link.OnDown(number, reason); });
+    std::shared_ptr<grpc::ClientContext> context;
+    {
+      std::lock_guard lock(mutex_);
+      context = std::move(context_);
+    }
+    // What holds the channel goes on the reactor: the last channel of a process waits for gRPC's
+    // threads, so it must not go on one of them.
+    Post([number = number_, reason, context = std::move(context),
+          stub = std::move(stub_)](ControlLink& link) { link.OnDown(number, reason); });
     const std::shared_ptr<Call> last = std::move(keep_);  // may delete this at the end
     std::lock_guard lock(mutex_);
     done_ = true;
@@ -116,11 +129,11 @@ class ControlLink::Call final : public grpc::ClientBidiReactor<ToMetadata, FromM
   const std::shared_ptr<ControlLink*> link_;
   const uint64_t number_;
   std::unique_ptr<Control::Stub> stub_;
-  grpc::ClientContext context_;
   FromMetadata incoming_;
   std::shared_ptr<Call> keep_;
   std::mutex mutex_;  // guards what follows
   std::condition_variable all_done_;
+  std::shared_ptr<grpc::ClientContext> context_ = std::make_shared<grpc::ClientContext>();
   std::deque<ToMetadata> outgoing_;  // the first one is being written
   bool stopped_ = false;
   bool done_ = false;

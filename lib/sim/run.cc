@@ -14,14 +14,17 @@ namespace {
 // After the last fault (I8): names back off to half a minute, then come scan and promotion.
 constexpr Duration kHealTime = Duration::Seconds(150);
 constexpr Duration kDrainTime = Duration::Seconds(30);
+// Then the load goes on for a while, longer where faults have left little time for it.
 constexpr Duration kCalmTime = Duration::Seconds(3);
+constexpr Duration kCalmTimeMax = Duration::Seconds(120);
+constexpr uint64_t kOperationsMin = 2000;
 
 ClusterOptions OptionsOf(const RunOptions& options, RunReport& report) {
   ClusterOptions cluster;
   cluster.seed = options.seed;
   Random random(options.seed ^ 0x51ed270b);
   cluster.load.requests_under_way = static_cast<int>(4 + random.Below(12));
-  cluster.load.pause_max = Duration::Millis(static_cast<int64_t>(5 + random.Below(60)));
+  cluster.load.pause_max = Duration::Millis(static_cast<int64_t>(20 + random.Below(60)));
   cluster.volatile_cache = !random.OneIn(1, 8);
   cluster.nodes = random.OneIn(1, 5) ? 2 : 3;
   cluster.replication = static_cast<uint32_t>(cluster.nodes);
@@ -69,9 +72,11 @@ class OneRun {
     }
     SP_RETURN_IF_ERROR(Verdicts());
     SP_RETURN_IF_ERROR(Named("I8, healing", cluster_.AwaitHealthy(kHealTime)));
-    cluster_.Await(kCalmTime, [this] {
+    const Instant calm = cluster_.world().now() + kCalmTime;
+    cluster_.Await(kCalmTimeMax, [this, calm] {
       watch_.Look();
-      return false;
+      return cluster_.world().now() >= calm &&
+             (!options_.faults || cluster_.load().counts().ended >= kOperationsMin);
     });
     return AtRest();
   }

@@ -6,7 +6,9 @@
 #include "lib/block/memory_block_device.h"
 #include "lib/env/memory/manual_reactor.h"
 #include "tests/bench/cases.h"
+#include "tests/bench/child.h"
 #include "tests/bench/floor.h"
+#include "tests/bench/floor_program.h"
 #include "tests/bench/load.h"
 #include "tests/bench/process_cpu.h"
 #include "tests/bench/report.h"
@@ -39,7 +41,14 @@ TEST(CasesTest, OptionsChooseAndErrorsName) {
   EXPECT_EQ(options->rounds, 3u);
   EXPECT_EQ(options->floor_program, "/opt/chainlimit");
   EXPECT_EQ(ParseOptions({})->cases, GatedCases());
-  for (const char* bad : {"--seconds=0", "--rounds=x", "--what", "--case=foo", "--floor="}) {
+  EXPECT_EQ(ParseOptions({})->volume_bytes, uint64_t{4} << 30);
+  const auto small = ParseOptions({"--dir=/data", "--volume-mib=64", "--counters"});
+  ASSERT_TRUE(small.ok());
+  EXPECT_EQ(small->folder, "/data");
+  EXPECT_EQ(small->volume_bytes, 64u << 20);
+  EXPECT_TRUE(small->counters);
+  for (const char* bad : {"--seconds=0", "--rounds=x", "--what", "--case=foo",
+                          "--floor=", "--dir=", "--volume-mib=31", "--volume-mib=x"}) {
     EXPECT_FALSE(ParseOptions({bad}).ok()) << bad;
   }
 }
@@ -54,6 +63,41 @@ TEST(ReportTest, MediansAndJson) {
   EXPECT_EQ(ToJson(report).find("{\"case\":\"write-4k-qd1-r3-ext4\",\"iops\":100,"), 0u);
   EXPECT_NE(ToJson(report).find("\"floor\":{\"iops\":5,"), std::string::npos);
   EXPECT_NE(ToTable({report}).find("20.00"), std::string::npos);
+}
+
+TEST(ReportTest, CostsOfAnOperation) {
+  const ProbeCounts before{.polls = 1, .sends = 2}, after{.polls = 5, .sends = 12};
+  const OperationCosts costs{.sleeps = 1.5, .client = after.Since(before).Each(4), .nodes = {}};
+  EXPECT_EQ(costs.client.system_calls(), 3.5);
+  const std::string json = CostsToJson(GatedCases()[0], costs);
+  EXPECT_EQ(json.find("{\"case\":\"write-4k-qd1-r3-ext4\",\"sleeps\":1.50,\"client\":{\"system"),
+            0u);
+  EXPECT_NE(json.find("\"polls\":1.00,"), std::string::npos) << json;
+  EXPECT_NE(json.find("\"sends\":2.50,"), std::string::npos) << json;
+}
+
+TEST(FloorProgramTest, ReadsItsLineAndRefusesOthers) {
+  const FloorResult result{1000, 12.5, 11, 99, 250, 3};
+  const auto read = ParseFloor(ToJson(FloorOptions(), result));
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->iops, 1000);
+  EXPECT_EQ(read->mean_us, 12.5);
+  EXPECT_EQ(read->p999_us, 250);
+  for (const char* bad : {"", "floor: no room", "{}", "[1]", "{\"iops\":\"many\"}"}) {
+    EXPECT_FALSE(ParseFloor(bad).ok()) << bad;
+  }
+}
+
+TEST(ChildTest, CommandsGiveTheirOutputOrTheirError) {
+  EXPECT_EQ(*RunToEnd({{"/bin/echo", "a b"}, {}}), "a b\n");
+  EXPECT_EQ(*RunToEnd({{"/bin/sh", "-c", "echo $X"}, {"X=1"}}), "1\n");
+  const auto failed = RunToEnd({{"/bin/sh", "-c", "echo why >&2; exit 3"}, {}});
+  EXPECT_NE(failed.status().message().find("why"), absl::string_view::npos);
+  auto child = Child::Start({{"/bin/sleep", "1000"}, {}}, testing::TempDir() + "/log");
+  ASSERT_TRUE(child.ok());
+  EXPECT_TRUE(child->Running());
+  EXPECT_FALSE(child->Stop().ok());  // the signal ended it
+  EXPECT_FALSE(child->Running());
 }
 
 class LoadTest : public testing::Test {
@@ -100,6 +144,13 @@ TEST(ProcessCpuTest, GrowsWithWork) {
   EXPECT_GT(CpuNanos({&self, 1}), before + 1'000'000);
   const pid_t nobody = 1 << 22;
   EXPECT_EQ(CpuNanos({&nobody, 1}), 0u);
+}
+
+TEST(ProcessCpuTest, SleepsAreCounted) {
+  const pid_t self = getpid();
+  const uint64_t before = Sleeps({&self, 1});
+  usleep(1000);
+  EXPECT_GT(Sleeps({&self, 1}), before);
 }
 
 TEST(FloorTest, MeasuresEveryLengthOfChainForWritesAndReads) {

@@ -74,8 +74,16 @@ absl::StatusOr<BenchOptions> ParseOptions(const std::vector<std::string>& argume
     const std::vector<std::string> parts = absl::StrSplit(argument, absl::MaxSplits('=', 1));
     const std::string value = parts.size() == 2 ? parts[1] : "";
     bool good = true;
+    uint64_t mib = 0;
     if (argument == "--json") {
       options.json = true;
+    } else if (argument == "--counters") {
+      options.counters = true;
+    } else if (parts[0] == "--dir") {
+      good = !(options.folder = value).empty();
+    } else if (parts[0] == "--volume-mib") {
+      good = absl::SimpleAtoi(value, &mib) && mib >= 32 && mib <= uint64_t{1} << 20;
+      options.volume_bytes = mib << 20;
     } else if (parts[0] == "--case") {
       const absl::StatusOr<Case> c = ParseCase(value);
       if (!c.ok()) return c.status();
@@ -93,7 +101,7 @@ absl::StatusOr<BenchOptions> ParseOptions(const std::vector<std::string>& argume
       return absl::InvalidArgumentError(
           absl::StrCat("option '", argument,
                        "' is unknown or wrong: --case=NAME --seconds=S --rounds=N --json "
-                       "--floor=PATH"));
+                       "--floor=PATH --dir=FOLDER --volume-mib=N --counters"));
     }
   }
   if (options.cases.empty()) options.cases = GatedCases();

@@ -36,9 +36,13 @@ struct BenchOptions {
   bool json = false;
   std::string floor_program;  // empty: our own
   uint64_t volume_bytes = uint64_t{4} << 30;
+  std::string folder;  // of ext4, for disks; empty: a temporary one
+  bool counters =
+      false;  // counts instead of measuring: slower, and says what an operation asks for
 };
 
-// --case=NAME (repeated) --seconds=S --rounds=N --json --floor=PATH. An error says what is wrong.
+// --case=NAME (repeated) --seconds=S --rounds=N --json --floor=PATH --dir=FOLDER --volume-mib=N
+// --counters. An error says what is wrong.
 absl::StatusOr<BenchOptions> ParseOptions(const std::vector<std::string>& arguments);
 
 }  // namespace storpool::bench

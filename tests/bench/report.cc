@@ -18,7 +18,21 @@ std::string Values(const CaseResult& r) {
       r.iops, r.mean_us, r.p50_us, r.p99_us, r.p999_us, r.cpu_us_per_op);
 }
 
+std::string Values(const ProbeCounts& c) {
+  return absl::StrFormat(
+      "{\"system_calls\":%.2f,\"polls\":%.2f,\"receives\":%.2f,\"sends\":%.2f,\"submits\":%.2f,"
+      "\"wakes\":%.2f,\"device_requests\":%.2f,\"flushes\":%.2f,\"allocations\":%.3f,"
+      "\"copies\":%.2f,\"copied_bytes\":%.0f}",
+      c.system_calls(), c.polls, c.receives, c.sends, c.submits, c.wakes, c.device_requests,
+      c.flushes, c.allocations, c.copies, c.copied_bytes);
+}
+
 }  // namespace
+
+std::string CostsToJson(const Case& what, const OperationCosts& costs) {
+  return absl::StrFormat("{\"case\":\"%s\",\"sleeps\":%.2f,\"client\":%s,\"nodes\":%s}",
+                         what.Name(), costs.sleeps, Values(costs.client), Values(costs.nodes));
+}
 
 CaseResult Median(const std::vector<CaseResult>& rounds) {
   CaseResult median;

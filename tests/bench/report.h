@@ -6,6 +6,7 @@
 
 #include "tests/bench/cases.h"
 #include "tests/bench/floor.h"
+#include "tests/bench/probe.h"
 
 namespace storpool::bench {
 
@@ -22,6 +23,8 @@ CaseResult Median(const std::vector<CaseResult>& rounds);
 
 // One object on one line, with the floor's as "floor".
 std::string ToJson(const CaseReport& report);
+// {"case":...,"sleeps":...,"client":{...},"nodes":{...}}: per operation.
+std::string CostsToJson(const Case& what, const OperationCosts& costs);
 // With a heading; IOPS and mean latency as shares of the floor's.
 std::string ToTable(const std::vector<CaseReport>& reports);
 

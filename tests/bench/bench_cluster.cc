@@ -1,0 +1,215 @@
+#include "tests/bench/bench_cluster.h"
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <filesystem>
+#include <future>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "lib/base/check.h"
+#include "lib/embed/cluster_file.h"
+#include "lib/env/posix/file_log.h"
+#include "nlohmann/json.hpp"
+
+namespace storpool::bench {
+namespace {
+
+constexpr int kNodes = 3;
+constexpr char kVolume[] = "bench";
+
+int DiskOf(int node) { return 100 * node + 1; }
+
+// A port of loopback that was free a moment ago.
+absl::StatusOr<uint16_t> FreePort() {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  auto* raw = reinterpret_cast<sockaddr*>(&address);
+  const bool good = fd >= 0 && bind(fd, raw, size) == 0 && getsockname(fd, raw, &size) == 0;
+  const int error = errno;
+  if (fd >= 0) close(fd);
+  if (!good) return absl::ErrnoToStatus(error, "no free port");
+  return ntohs(address.sin_port);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<BenchCluster>> BenchCluster::Start(const ClusterOptions& options) {
+  std::unique_ptr<BenchCluster> cluster(new BenchCluster(options));
+  const absl::Status started = cluster->StartAll();
+  if (started.ok()) return cluster;
+  const absl::Status ended = cluster->Check();  // says more
+  return ended.ok()
+             ? started
+             : absl::Status(started.code(), absl::StrCat(started.message(), "\n", ended.message()));
+}
+
+BenchCluster::~BenchCluster() {
+  client_.reset();
+  daemons_.clear();
+  std::error_code ignored;
+  std::filesystem::remove_all(options_.folder, ignored);
+}
+
+absl::Status BenchCluster::StartAll() {
+  std::error_code error;
+  std::filesystem::create_directories(options_.folder, error);
+  if (error) {
+    return absl::InvalidArgumentError(absl::StrCat(options_.folder, ": ", error.message()));
+  }
+  for (const auto step : {&BenchCluster::MakeDisks, &BenchCluster::StartDaemons,
+                          &BenchCluster::StartClient, &BenchCluster::MakeVolume}) {
+    const absl::Status done = (this->*step)();
+    if (!done.ok()) return done;
+  }
+  return absl::OkStatus();
+}
+
+std::string BenchCluster::DiskPath(int node) const {
+  return absl::StrCat(options_.folder, "/disk", DiskOf(node));
+}
+
+absl::StatusOr<std::string> BenchCluster::Control(std::vector<std::string> words) const {
+  words.insert(words.begin(), {storpoolctl_, absl::StrCat("--metadata=", metadata_address_)});
+  return RunToEnd({std::move(words), {}});
+}
+
+absl::Status BenchCluster::MakeDisks() {
+  const absl::StatusOr<std::string> program = ProgramPath("cli/storpoolctl");
+  if (!program.ok()) return program.status();
+  storpoolctl_ = *program;
+  const absl::StatusOr<uint16_t> port = FreePort();
+  if (!port.ok()) return port.status();
+  metadata_address_ = absl::StrCat("127.0.0.1:", *port);
+  const auto made = Control({"metadata", "init", options_.folder + "/metadata"});
+  if (!made.ok()) return made.status();
+  for (int node = 1; node <= kNodes; ++node) {
+    const auto disk =
+        Control({"disk", "init", DiskPath(node), "id", absl::StrCat(DiskOf(node)), "size",
+                 absl::StrCat(options_.disk_bytes >> 20, "M"), "cluster", ClusterFile()});
+    if (!disk.ok()) return disk.status();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status BenchCluster::StartDaemons() {
+  const auto start = [this](const std::string& name, const std::string& program,
+                            std::vector<std::string> words) {
+    const absl::StatusOr<std::string> path = ProgramPath(program);
+    if (!path.ok()) return path.status();
+    words.insert(words.begin(), *path);
+    auto child = Child::Start({std::move(words), options_.node_environment},
+                              absl::StrCat(options_.folder, "/", name, ".log"));
+    if (child.ok()) daemons_.emplace_back(name, *std::move(child));
+    return child.status();
+  };
+  absl::Status started =
+      start("metadata", "daemons/metadata/storpool_metadata",
+            {"--folder=" + options_.folder + "/metadata", "--listen=" + metadata_address_});
+  for (int node = 1; node <= kNodes && started.ok(); ++node) {
+    started = start(absl::StrCat("node", node), "daemons/node/storpool_node",
+                    {absl::StrCat("--id=", node), "--cluster=" + ClusterFile(),
+                     "--metadata=" + metadata_address_, "--disks=" + DiskPath(node)});
+  }
+  if (!started.ok()) return started;
+  const absl::Status ready = WaitForServices(kNodes);
+  // The nodes hold their disks open: without a name they go with the nodes.
+  for (int node = 1; node <= kNodes; ++node) unlink(DiskPath(node).c_str());
+  return ready;
+}
+
+absl::Status BenchCluster::StartClient() {
+  const auto cluster = embed::LoadClusterFile(ClusterFile());
+  if (!cluster.ok()) return cluster.status();
+  log_ = env::FileLog::ToStderr(env::LogLevel::kError);
+  embed::ClientServerOptions options;
+  options.id = ClientId(1);
+  options.cluster = *cluster;
+  options.metadata = {metadata_address_};
+  options.nbd = "";
+  options.log = log_.get();
+  auto client = embed::ClientServer::Start(options);
+  if (!client.ok()) return client.status();
+  client_ = *std::move(client);
+  return WaitForServices(kNodes + 1);
+}
+
+// Nodes and clients that metadata knows and that are up.
+absl::Status BenchCluster::WaitForServices(size_t count) {
+  absl::Status last;
+  for (int tries = 0; tries < 300; ++tries) {
+    const absl::Status running = Check();
+    if (!running.ok()) return running;
+    const absl::StatusOr<std::string> text = Control({"-j", "service", "list"});
+    last = text.status();
+    if (text.ok()) {
+      size_t up = 0;
+      const auto answer = nlohmann::json::parse(*text);
+      for (const auto& service : answer["data"]) {
+        if (service["kind"] != "metadata" && service["up"].get<bool>()) ++up;
+      }
+      if (up >= count) return absl::OkStatus();
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  return absl::DeadlineExceededError(
+      absl::StrCat("metadata does not know all services after 30 s; ", last.message()));
+}
+
+absl::Status BenchCluster::MakeVolume() {
+  std::vector<std::string> group = {"placementGroup", "default", "create"};
+  for (int node = 1; node <= kNodes; ++node) {
+    group.insert(group.end(), {"addDisk", absl::StrCat(DiskOf(node))});
+  }
+  const std::vector<std::string> commands[] = {
+      group,
+      {"template", "t", "create", "replication", absl::StrCat(options_.replicas)},
+      {"volume", kVolume, "create", "size", absl::StrCat(options_.volume_bytes >> 20, "M"),
+       "template", "t"},
+      {"attach", "volume", kVolume, "client", "1"}};
+  for (const auto& command : commands) {
+    const auto done = Control(command);
+    if (!done.ok()) return done.status();
+  }
+  return absl::OkStatus();
+}
+
+void BenchCluster::OnReactor(const std::function<void(block::BlockDevice&)>& fn) {
+  // Shared: the reactor may still be inside set_value when this thread goes on.
+  const auto done = std::make_shared<std::promise<void>>();
+  client_->WithDevice(kVolume, [&fn, done](block::BlockDevice* device) {
+    SP_CHECK(device != nullptr);  // attached, and nobody detaches it
+    fn(*device);
+    done->set_value();
+  });
+  done->get_future().wait();
+}
+
+std::vector<pid_t> BenchCluster::metadata_and_nodes() const {
+  std::vector<pid_t> pids;
+  for (const auto& [name, child] : daemons_) pids.push_back(child.pid());
+  return pids;
+}
+
+std::vector<pid_t> BenchCluster::nodes() const {
+  const std::vector<pid_t> all = metadata_and_nodes();
+  return {all.begin() + 1, all.end()};
+}
+
+absl::Status BenchCluster::Check() {
+  for (auto& [name, child] : daemons_) {
+    if (child.Running()) continue;
+    return absl::InternalError(
+        absl::StrCat(name, " ended:\n", TailOf(absl::StrCat(options_.folder, "/", name, ".log"))));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace storpool::bench

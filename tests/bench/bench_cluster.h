@@ -1,0 +1,65 @@
+// A real cluster for one run: metadata and three nodes with one disk each as processes of their own
+// with default options, and a volume attached to a client inside this process, so that load starts
+// on the client's reactor.
+//
+// Invariant: whatever happens to the bench, no process and no file of a disk stays behind.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "lib/block/block_device.h"
+#include "lib/embed/client_server.h"
+#include "lib/env/log_sink.h"
+#include "tests/bench/child.h"
+
+namespace storpool::bench {
+
+struct ClusterOptions {
+  std::string folder;  // for everything; made, and removed at the end
+  uint64_t volume_bytes = 0;
+  uint64_t disk_bytes = 0;
+  uint32_t replicas = 3;
+  std::vector<std::string> node_environment;
+};
+
+class BenchCluster {
+ public:
+  static absl::StatusOr<std::unique_ptr<BenchCluster>> Start(const ClusterOptions& options);
+  BenchCluster(const BenchCluster&) = delete;
+  BenchCluster& operator=(const BenchCluster&) = delete;
+  ~BenchCluster();
+
+  // Runs `fn` on the client's reactor with the volume, and waits for it.
+  void OnReactor(const std::function<void(block::BlockDevice&)>& fn);
+  // Of the daemons; the client is this process.
+  std::vector<pid_t> metadata_and_nodes() const;
+  std::vector<pid_t> nodes() const;
+  // An error with the log of a daemon that ended.
+  absl::Status Check();
+
+ private:
+  explicit BenchCluster(const ClusterOptions& options) : options_(options) {}
+  absl::Status StartAll();
+  absl::Status MakeDisks();
+  absl::Status StartDaemons();
+  absl::Status StartClient();
+  absl::Status WaitForServices(size_t count);
+  absl::Status MakeVolume();
+  absl::StatusOr<std::string> Control(std::vector<std::string> words) const;
+  std::string DiskPath(int node) const;
+  std::string ClusterFile() const { return options_.folder + "/metadata/cluster"; }
+
+  const ClusterOptions options_;
+  std::string storpoolctl_;
+  std::string metadata_address_;
+  std::vector<std::pair<std::string, Child>> daemons_;  // name and process; metadata is the first
+  std::unique_ptr<env::LogSink> log_;
+  std::unique_ptr<embed::ClientServer> client_;
+};
+
+}  // namespace storpool::bench

@@ -1,0 +1,207 @@
+// How fast the whole is: three nodes as processes of their own, a volume on them, load from a
+// client, by turns with the floor of the machine. See README.md for the options.
+#include <sys/statvfs.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "tests/bench/bench_cluster.h"
+#include "tests/bench/cases.h"
+#include "tests/bench/floor_program.h"
+#include "tests/bench/measure.h"
+#include "tests/bench/report.h"
+
+namespace storpool::bench {
+namespace {
+
+constexpr uint64_t kMiB = 1 << 20;
+constexpr uint64_t kFloorFileBytes = 512 * kMiB;  // of the reference program
+
+void Say(const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); }
+
+// Room for a log that is cleaned now and then, as on a disk in use; memory is dearer.
+uint64_t DiskBytes(const BenchOptions& options, Place place) {
+  const uint64_t volume = options.volume_bytes;
+  const uint64_t bytes =
+      place == Place::kExt4 ? 2 * volume + 1024 * kMiB : volume * 5 / 4 + 512 * kMiB;
+  return bytes / kMiB * kMiB;
+}
+
+uint64_t AvailableMemory() {
+  std::ifstream file("/proc/meminfo");
+  for (std::string word; file >> word;) {
+    uint64_t kib = 0;
+    if (word == "MemAvailable:" && file >> kib) return kib << 10;
+  }
+  return 0;
+}
+
+// Cases that can share a cluster.
+bool SameCluster(const Case& a, const Case& b) {
+  return a.place == b.place && a.replicas == b.replicas && a.flushed == b.flushed;
+}
+
+class Bench {
+ public:
+  explicit Bench(BenchOptions options) : options_(std::move(options)) {}
+
+  absl::Status Run() {
+    if (options_.floor_program.empty()) {
+      const absl::StatusOr<std::string> program = ProgramPath("tests/bench/floor");
+      if (!program.ok()) return program.status();
+      options_.floor_program = *program;
+    }
+    std::vector<Case> left = options_.cases;
+    while (!left.empty()) {
+      std::vector<Case> group, others;
+      for (const Case& c : left) (SameCluster(c, left[0]) ? group : others).push_back(c);
+      const absl::Status done = RunGroup(group);
+      if (!done.ok()) return done;
+      left = others;
+    }
+    if (!options_.json && !options_.counters) std::printf("%s", ToTable(reports_).c_str());
+    return absl::OkStatus();
+  }
+
+ private:
+  std::string PlaceFolder(Place place) const {
+    if (place == Place::kTmpfs) return "/dev/shm";
+    if (!options_.folder.empty()) return std::filesystem::absolute(options_.folder);
+    const char* test = std::getenv("TEST_TMPDIR");
+    return test != nullptr ? std::string(test) : std::filesystem::temp_directory_path().string();
+  }
+
+  // The floor's files beside ours, and something left for others.
+  absl::Status CheckRoom(const std::string& folder, Place place) const {
+    constexpr long kExt4Magic = 0xef53;
+    struct statvfs room = {};
+    struct statfs kind = {};
+    if (statvfs(folder.c_str(), &room) != 0 || statfs(folder.c_str(), &kind) != 0) {
+      return absl::ErrnoToStatus(errno, folder);
+    }
+    if (place == Place::kExt4 && kind.f_type != kExt4Magic) {
+      Say(absl::StrCat("note: ", folder, " is not on ext4; --dir=FOLDER chooses another"));
+    }
+    const uint64_t wanted = 3 * (DiskBytes(options_, place) + FloorFileBytes()) + 256 * kMiB;
+    uint64_t free = uint64_t{room.f_bavail} * room.f_frsize;
+    if (place == Place::kTmpfs) free = std::min(free, AvailableMemory());
+    if (free >= wanted) return absl::OkStatus();
+    return absl::ResourceExhaustedError(
+        absl::StrCat(folder, " has ", free / kMiB, " MiB left, the run needs ", wanted / kMiB,
+                     "; choose a smaller --volume-mib or another --dir"));
+  }
+
+  uint64_t FloorFileBytes() const { return std::min(kFloorFileBytes, options_.volume_bytes); }
+
+  absl::Status RunGroup(const std::vector<Case>& group) {
+    const Case& first = group[0];
+    const std::string place = PlaceFolder(first.place);
+    const absl::Status room = CheckRoom(place, first.place);
+    if (!room.ok()) return room;
+    ClusterOptions cluster_options;
+    cluster_options.folder = absl::StrCat(place, "/storpool-bench.", getpid());
+    cluster_options.volume_bytes = options_.volume_bytes;
+    cluster_options.disk_bytes = DiskBytes(options_, first.place);
+    cluster_options.replicas = first.replicas;
+    const char* probe = std::getenv(kProbeFolder);
+    if (options_.counters || !first.flushed) {
+      const absl::StatusOr<std::string> library = ProgramPath("tests/bench/libprobe.so");
+      if (!library.ok()) return library.status();
+      cluster_options.node_environment.push_back(absl::StrCat("LD_PRELOAD=", *library));
+      if (!first.flushed) {
+        cluster_options.node_environment.push_back(absl::StrCat(kProbeUnflushed, "=1"));
+      }
+    }
+    Say(absl::StrCat("starting three nodes in ", cluster_options.folder, ", disks of ",
+                     cluster_options.disk_bytes / kMiB, " MiB"));
+    auto cluster = BenchCluster::Start(cluster_options);
+    if (!cluster.ok()) return cluster.status();
+    Measurement measurement(**cluster, probe == nullptr ? "" : probe);
+    Say(absl::StrCat("filling a volume of ", options_.volume_bytes / kMiB, " MiB, ", first.replicas,
+                     " mirrors"));
+    absl::Status status = measurement.Fill();
+    if (status.ok()) {
+      Say(absl::StrCat("idle daemons together: ", 100 * measurement.IdleShare(3), " % of a core"));
+    }
+    for (const Case& c : group) {
+      if (status.ok()) status = RunCase(measurement, c, place);
+    }
+    return status;
+  }
+
+  absl::Status RunCase(Measurement& measurement, const Case& c, const std::string& place) {
+    const FloorRun floor_run{options_.floor_program, place, FloorFileBytes(), options_.seconds};
+    std::vector<CaseResult> ours, floors;
+    Round last;
+    for (uint32_t i = 0; i < options_.rounds; ++i) {
+      if (!options_.counters) {
+        const absl::StatusOr<FloorResult> floor = RunFloor(floor_run, c);
+        if (!floor.ok()) return floor.status();
+        floors.push_back(*floor);
+      }
+      const absl::StatusOr<Round> round = measurement.Run(c, options_.seconds, ++seed_);
+      if (!round.ok()) return round.status();
+      last = *round;
+      ours.push_back(last.result);
+    }
+    if (options_.counters) {
+      std::printf("%s\n", CostsToJson(c, last.costs).c_str());
+      std::fflush(stdout);
+      return absl::OkStatus();
+    }
+    reports_.push_back({c, Median(ours), Median(floors)});
+    if (options_.json) {
+      std::printf("%s\n", ToJson(reports_.back()).c_str());
+      std::fflush(stdout);
+    } else {
+      Say(absl::StrCat(ToTable({reports_.back()}),
+                       "wake-ups per operation, all processes: ", last.costs.sleeps));
+    }
+    return absl::OkStatus();
+  }
+
+  BenchOptions options_;
+  std::vector<CaseReport> reports_;
+  uint64_t seed_ = 100;
+};
+
+// The client is this process: to be counted, it begins again with the probe in it.
+absl::Status BeginAgainWithProbe(char** argv) {
+  const absl::StatusOr<std::string> library = ProgramPath("tests/bench/libprobe.so");
+  if (!library.ok()) return library.status();
+  char folder[] = "/dev/shm/storpool-probe.XXXXXX";
+  if (mkdtemp(folder) == nullptr) return absl::ErrnoToStatus(errno, folder);
+  setenv(kProbeFolder, folder, 1);
+  setenv("LD_PRELOAD", library->c_str(), 1);
+  execv("/proc/self/exe", argv);
+  return absl::ErrnoToStatus(errno, "exec");
+}
+
+}  // namespace
+}  // namespace storpool::bench
+
+int main(int argc, char** argv) {
+  using namespace storpool::bench;
+  const auto options = ParseOptions({argv + 1, argv + argc});
+  if (!options.ok()) {
+    Say(std::string(options.status().message()));
+    return 2;
+  }
+  const char* probe = std::getenv(kProbeFolder);
+  absl::Status status;
+  if (options->counters && probe == nullptr) status = BeginAgainWithProbe(argv);
+  if (status.ok()) status = Bench(*options).Run();
+  if (probe != nullptr) std::filesystem::remove_all(probe);
+  if (status.ok()) return 0;
+  Say(absl::StrCat("cluster_bench: ", status.message()));
+  return 1;
+}
