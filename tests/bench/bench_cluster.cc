@@ -184,7 +184,7 @@ absl::Status BenchCluster::MakeVolume() {
 void BenchCluster::OnReactor(const std::function<void(block::BlockDevice&)>& fn) {
   // Shared: the reactor may still be inside set_value when this thread goes on.
   const auto done = std::make_shared<std::promise<void>>();
-  client_->WithDevice(kVolume, [&fn, done](block::BlockDevice* device) {
+  client_->WithDevice(kVolume, [&fn, done](std::shared_ptr<block::BlockDevice> device) {
     SP_CHECK(device != nullptr);  // attached, and nobody detaches it
     fn(*device);
     done->set_value();
