@@ -27,8 +27,10 @@ void Watch::LookAt(const SimNode& node, const node::ChainHere& here) {
     }
   };
   if (s.told.has_value()) waits_.insert({here.disk, here.chain, s.told->config.named.epoch});
-  // Until it is durable, a crash may take an adoption back.
-  const bool adopted = status.opened || s.change.adopted;
+  // Until it is durable, a crash may take an adoption back: a syncing member learns of an opened
+  // epoch before its record of it is durable, and does nothing in it until then (seed 107).
+  const bool adopted =
+      s.change.adopted || (status.opened && status.role == chain::ReplicaStatus::Role::kServing);
   Epoch& epoch = epochs_[key];
   if (status.epoch < epoch)
     fail(absl::StrCat("epoch fell from ", epoch.value(), " to ", status.epoch.value()));
