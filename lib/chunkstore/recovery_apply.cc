@@ -90,10 +90,15 @@ Task Recovery::ApplyBatch(const Accepted& batch) {
   co_return reader.status();
 }
 
-// What was in use at the root or was written by an accepted batch since is closed; it becomes free
-// by the next checkpoint at the earliest. All else is free.
+// Closed is what the root's index or pending entries refer to, where the root's streams stood, and
+// what an accepted batch was written to since; it becomes free by the next checkpoint at the
+// earliest. All else is free: the root and the replay behind it need nothing of it (4.10). A store
+// that died at work with its last segments in use finds here those that its last checkpoint freed.
 void Recovery::RestoreSegments() {
-  std::vector<bool> used = used_at_root_;
+  std::vector<bool> used(core_.segments.size(), false);
+  for (const StreamPosition& at : core_.superblock.root.streams) {
+    if (at.segment < used.size() && used_at_root_[at.segment]) used[at.segment] = true;
+  }
   for (const Walk& walk : walks_) {
     for (const Accepted& batch : walk.batches) used[batch.segment] = true;
   }
