@@ -86,8 +86,9 @@ void Admin::Call(const DetachRequest& request, Done<ChangeAnswer> done) {
       return gone(s) || refused(s) != s.attachments().end();
     };
     auto report = [this, refused, gone, answer,
-                         done = std::move(done)](const absl::Status& waited) mutable {
-      if (!waited.ok() || gone(state())) return done(std::move(answer));
+                   done = std::move(done)](const absl::Status& waited) mutable {
+      if (gone(state())) return done(std::move(answer));
+      if (!waited.ok()) return done(waited);
       const auto it = refused(state());
       done(metadata::Busy(it == state().attachments().end() ? "the detach is under way"
                                                             : it->second.detach_error()));
