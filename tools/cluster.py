@@ -179,12 +179,17 @@ class Cluster:
             time.sleep(poll_s)
 
     def wait_services(self):
+        """Until metadata knows all running daemons and every disk of the running nodes: a node
+        registers first and reports its disks as they are opened."""
         def all_up():
             services = self.ctl_json("service", "list")
             up = [s for s in services if s["up"]]
             wanted = sum(p.running() for p in self.processes())
-            return len(up) >= wanted
-        self.wait("all daemons are known to metadata", all_up)
+            known = {int(disk["id"]) for disk in self.ctl_json("disk", "list").values()}
+            disks = {disk for node, process in self.nodes.items() if process.running()
+                     for _, disk in self.disks_of(node)}
+            return len(up) >= wanted and disks <= known
+        self.wait("all daemons and their disks are known to metadata", all_up)
 
     def status(self):
         return self.ctl_json("status")
