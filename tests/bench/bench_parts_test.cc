@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <filesystem>
 
 #include "lib/block/memory_block_device.h"
 #include "lib/env/memory/manual_reactor.h"
@@ -158,11 +159,12 @@ TEST(ProcessCpuTest, SleepsAreCounted) {
 }
 
 TEST(FloorTest, MeasuresEveryLengthOfChainForWritesAndReads) {
-  FloorOptions options{.depth = 4,
-                       .file_bytes = 4 << 20,
-                       .folder = testing::TempDir(),
-                       .seconds = 0.1,
-                       .warm_up_seconds = 0};
+  FloorOptions options;
+  options.depth = 4;
+  options.file_bytes = 4 << 20;
+  options.folder = testing::TempDir();
+  options.seconds = 0.1;
+  options.warm_up_seconds = 0;
   for (options.replicas = 1; options.replicas <= 3; ++options.replicas) {
     for (options.read = false;; options.read = true) {
       const auto result = MeasureFloor(options);
@@ -174,6 +176,18 @@ TEST(FloorTest, MeasuresEveryLengthOfChainForWritesAndReads) {
     }
   }
   options.folder = "/does/not/exist";
+  EXPECT_FALSE(MeasureFloor(options).ok());
+  // Files that are kept are made once and used again; reads may come from another.
+  options.replicas = 1;
+  options.kept_files = testing::TempDir() + "/kept";
+  options.read = false;
+  ASSERT_TRUE(MeasureFloor(options).ok());
+  EXPECT_EQ(std::filesystem::file_size(options.kept_files + ".0"), options.file_bytes);
+  options.read_file = options.kept_files + ".0";
+  options.read = true;
+  options.kept_files.clear();
+  EXPECT_TRUE(MeasureFloor(options).ok());
+  options.read_file = "/does/not/exist";
   EXPECT_FALSE(MeasureFloor(options).ok());
 }
 

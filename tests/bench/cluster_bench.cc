@@ -100,10 +100,36 @@ class Bench {
                      "; choose a smaller --volume-mib or another --dir"));
   }
 
-  // A device answers random reads the faster the closer they lie: the floor's are spread as ours.
-  uint64_t FloorFileBytes(const Case& c) const {
-    if (c.read && c.place == Place::kExt4) return options_.volume_bytes;
-    return std::min(kFloorFileBytes, options_.volume_bytes);
+  // A device answers the faster the closer together and the fresher its blocks are: on one, the
+  // floor writes files as large and as old as the volume, and reads what a node reads, the disk of
+  // node 1. Another program makes its own files each time.
+  FloorRun FloorOf(const std::string& program, Place place, const BenchCluster& cluster) const {
+    FloorRun run;
+    run.program = program;
+    run.folder = PlaceFolder(place);
+    run.file_bytes = std::min(kFloorFileBytes, options_.volume_bytes);
+    run.seconds = options_.seconds;
+    if (place == Place::kExt4 && options_.floor_program.empty()) {
+      run.file_bytes = options_.volume_bytes;
+      run.kept_files = cluster.folder() + "/floor";
+      run.read_file = cluster.a_disk();
+    }
+    return run;
+  }
+
+  // The volume and, beside it, the files that the floor will use.
+  absl::Status Fill(Measurement& measurement, const Case& first, const FloorRun& floor) {
+    std::optional<absl::StatusOr<Child>> maker;
+    if (!floor.kept_files.empty() && !options_.counters) {
+      FloorRun short_run = floor;
+      short_run.seconds = 0.01;
+      maker.emplace(Child::Start({FloorWords(short_run, first), {}}, floor.kept_files + ".log"));
+      if (!maker->ok()) return maker->status();
+    }
+    const absl::Status filled = measurement.Fill();
+    if (!filled.ok()) return filled;
+    while (maker && (*maker)->Running()) usleep(10000);
+    return absl::OkStatus();
   }
 
   absl::Status RunGroup(const std::vector<Case>& group) {
@@ -132,17 +158,17 @@ class Bench {
     Measurement measurement(**cluster, probe == nullptr ? "" : probe);
     Say(absl::StrCat("filling a volume of ", options_.volume_bytes / kMiB, " MiB, ", first.replicas,
                      " mirrors"));
-    absl::Status status = measurement.Fill();
+    absl::Status status = Fill(measurement, first, FloorOf(own_floor_, first.place, **cluster));
     if (status.ok()) {
       Say(absl::StrCat("idle daemons together: ", 100 * measurement.IdleShare(3), " % of a core"));
     }
     for (const Case& c : group) {
-      if (status.ok()) status = RunCase(measurement, c, place);
+      if (status.ok()) status = RunCase(measurement, c, **cluster);
     }
     return status;
   }
 
-  absl::Status RunCase(Measurement& measurement, const Case& c, const std::string& place) {
+  absl::Status RunCase(Measurement& measurement, const Case& c, const BenchCluster& cluster) {
     std::vector<std::string> programs = {own_floor_};
     if (!options_.floor_program.empty()) programs.insert(programs.begin(), options_.floor_program);
     if (options_.counters) programs.clear();
@@ -152,7 +178,7 @@ class Bench {
     for (uint32_t i = 0; i < options_.rounds; ++i) {
       for (size_t f = 0; f < programs.size(); ++f) {
         const absl::StatusOr<FloorResult> floor =
-            RunFloor({programs[f], place, FloorFileBytes(c), options_.seconds}, c);
+            RunFloor(FloorOf(programs[f], c.place, cluster), c);
         if (!floor.ok()) return floor.status();
         floors[f].push_back(*floor);
       }
