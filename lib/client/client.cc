@@ -109,7 +109,10 @@ void Client::Reconcile() {
       if (attachment.detaching()) TakeDetach(it->second);
       continue;
     }
-    if (attachment.detaching()) continue;
+    if (attachment.detaching()) {
+      SayDetached(attachment);
+      continue;
+    }
     // A session never begins twice: its numbers would (5.8).
     const auto over = over_.find(VolumeId(attachment.volume()));
     if (over != over_.end() && over->second >= Generation(attachment.generation())) continue;

@@ -107,6 +107,7 @@ class Client final : private control::MetadataLink::Handler,
   void Subscribe(const std::set<std::string>& sections);
   void SendHeartbeat();
   void SendReady(const Attached& attached, bool is_attached, const absl::Status& error);
+  void SayDetached(const Attachment& attachment);
 
   // Brings the volumes to what the attachments say.
   void Reconcile();

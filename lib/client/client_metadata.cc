@@ -139,4 +139,16 @@ void Client::SendReady(const Attached& attached, bool is_attached, const absl::S
   metadata_.Send(message);
 }
 
+// A detach was asked for, and nobody here has the volume: it went with a former life of this client
+// or with its session. Without a word the detach would wait for ever.
+void Client::SayDetached(const Attachment& attachment) {
+  if (!registered_) return;
+  ToMetadata message;
+  AttachmentReady& ready = *message.mutable_attachment_ready();
+  ready.set_volume(attachment.volume());
+  ready.set_generation(attachment.generation());
+  ready.set_attached(false);
+  metadata_.Send(message);
+}
+
 }  // namespace storpool::client
