@@ -34,7 +34,7 @@ struct Options {
   Duration heartbeat = Duration::Millis(kHeartbeatMs);
   Duration ejection = Duration::Millis(kEjectionMs);
   Duration rebuild_delay = Duration::Millis(kRebuildDelayMs);
-  Duration tick = Duration::Millis(100);
+  Duration tick = Duration::Millis(250);
   // A chain that was not opened is named again after this, then after twice as long, and so on.
   Duration name_retry = Duration::Millis(2000);
   Duration name_retry_max = Duration::Millis(30000);

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "lib/node/chain_table.h"
+#include "lib/node/leases.h"
 #include "lib/node/lines.h"
 
 namespace storpool::node {
@@ -169,6 +170,7 @@ void Clients::OnRead(Client& client, const wire::ReadRequest& request) {
     client.connection().Send(answer);
     return;
   }
+  services_.leases->OnRead();
   host->Step([&](chain::Replica& r, Instant now, chain::Effects& out) {
     r.OnRead(request, client.ref(), *line, now, out);
   });

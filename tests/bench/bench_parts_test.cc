@@ -59,10 +59,14 @@ TEST(ReportTest, MediansAndJson) {
   EXPECT_EQ(Median(rounds).iops, 7);
   rounds.pop_back();
   EXPECT_EQ(Median(rounds).iops, 52.5);
-  const CaseReport report{GatedCases()[0], rounds[1], rounds[0]};
+  CaseReport report{GatedCases()[0], rounds[1], rounds[0], std::nullopt};
   EXPECT_EQ(ToJson(report).find("{\"case\":\"write-4k-qd1-r3-ext4\",\"iops\":100,"), 0u);
   EXPECT_NE(ToJson(report).find("\"floor\":{\"iops\":5,"), std::string::npos);
   EXPECT_NE(ToTable({report}).find("20.00"), std::string::npos);
+  EXPECT_EQ(ToJson(report).find("own_floor"), std::string::npos);
+  report.own_floor = rounds[1];
+  EXPECT_NE(ToJson(report).find("\"own_floor\":{\"iops\":100,"), std::string::npos);
+  EXPECT_NE(ToTable({report}).find("our own floor 100 IOPS"), std::string::npos);
 }
 
 TEST(ReportTest, CostsOfAnOperation) {

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -55,11 +56,9 @@ class Bench {
   explicit Bench(BenchOptions options) : options_(std::move(options)) {}
 
   absl::Status Run() {
-    if (options_.floor_program.empty()) {
-      const absl::StatusOr<std::string> program = ProgramPath("tests/bench/floor");
-      if (!program.ok()) return program.status();
-      options_.floor_program = *program;
-    }
+    const absl::StatusOr<std::string> own = ProgramPath("tests/bench/floor");
+    if (!own.ok()) return own.status();
+    own_floor_ = *own;
     std::vector<Case> left = options_.cases;
     while (!left.empty()) {
       std::vector<Case> group, others;
@@ -91,7 +90,8 @@ class Bench {
     if (place == Place::kExt4 && kind.f_type != kExt4Magic) {
       Say(absl::StrCat("note: ", folder, " is not on ext4; --dir=FOLDER chooses another"));
     }
-    const uint64_t wanted = 3 * (DiskBytes(options_, place) + FloorFileBytes()) + 256 * kMiB;
+    const uint64_t floor = place == Place::kExt4 ? options_.volume_bytes : kFloorFileBytes;
+    const uint64_t wanted = 3 * (DiskBytes(options_, place) + floor) + 256 * kMiB;
     uint64_t free = uint64_t{room.f_bavail} * room.f_frsize;
     if (place == Place::kTmpfs) free = std::min(free, AvailableMemory());
     if (free >= wanted) return absl::OkStatus();
@@ -100,7 +100,11 @@ class Bench {
                      "; choose a smaller --volume-mib or another --dir"));
   }
 
-  uint64_t FloorFileBytes() const { return std::min(kFloorFileBytes, options_.volume_bytes); }
+  // A device answers random reads the faster the closer they lie: the floor's are spread as ours.
+  uint64_t FloorFileBytes(const Case& c) const {
+    if (c.read && c.place == Place::kExt4) return options_.volume_bytes;
+    return std::min(kFloorFileBytes, options_.volume_bytes);
+  }
 
   absl::Status RunGroup(const std::vector<Case>& group) {
     const Case& first = group[0];
@@ -139,14 +143,18 @@ class Bench {
   }
 
   absl::Status RunCase(Measurement& measurement, const Case& c, const std::string& place) {
-    const FloorRun floor_run{options_.floor_program, place, FloorFileBytes(), options_.seconds};
-    std::vector<CaseResult> ours, floors;
+    std::vector<std::string> programs = {own_floor_};
+    if (!options_.floor_program.empty()) programs.insert(programs.begin(), options_.floor_program);
+    if (options_.counters) programs.clear();
+    std::vector<CaseResult> ours;
+    std::vector<std::vector<CaseResult>> floors(programs.size());
     Round last;
     for (uint32_t i = 0; i < options_.rounds; ++i) {
-      if (!options_.counters) {
-        const absl::StatusOr<FloorResult> floor = RunFloor(floor_run, c);
+      for (size_t f = 0; f < programs.size(); ++f) {
+        const absl::StatusOr<FloorResult> floor =
+            RunFloor({programs[f], place, FloorFileBytes(c), options_.seconds}, c);
         if (!floor.ok()) return floor.status();
-        floors.push_back(*floor);
+        floors[f].push_back(*floor);
       }
       const absl::StatusOr<Round> round = measurement.Run(c, options_.seconds, ++seed_);
       if (!round.ok()) return round.status();
@@ -158,7 +166,8 @@ class Bench {
       std::fflush(stdout);
       return absl::OkStatus();
     }
-    reports_.push_back({c, Median(ours), Median(floors)});
+    reports_.push_back({c, Median(ours), Median(floors[0]), std::nullopt});
+    if (floors.size() > 1) reports_.back().own_floor = Median(floors[1]);
     if (options_.json) {
       std::printf("%s\n", ToJson(reports_.back()).c_str());
       std::fflush(stdout);
@@ -170,6 +179,7 @@ class Bench {
   }
 
   BenchOptions options_;
+  std::string own_floor_;  // program
   std::vector<CaseReport> reports_;
   uint64_t seed_ = 100;
 };
