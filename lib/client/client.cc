@@ -32,6 +32,7 @@ Client::Client(ClientOptions options, env::Reactor& reactor, ChannelOpener& open
       context_{reactor, directory_, connections_, pool, calls_, requests_, read_ids_, log},
       heartbeat_every_(Duration::Millis(kHeartbeatMs)),
       heartbeat_(reactor, [this] { SendHeartbeat(); }),
+      register_again_(reactor, [this] { Register(); }),
       tick_(reactor, [this] { Tick(); }),
       reap_(reactor, [this] { ended_.clear(); }) {}
 

@@ -97,6 +97,7 @@ class Client final : private control::MetadataLink::Handler,
   // VolumeEvents
   void OnLineNeeded(LineageId lineage) override;
 
+  void Register();
   void OnRegistered(const Registered& message);
   void OnSections(const Sections& sections);
   void OnOpened(const Opened& opened);
@@ -143,6 +144,7 @@ class Client final : private control::MetadataLink::Handler,
   Duration heartbeat_every_;
   std::string cluster_name_;
   env::Timer heartbeat_;
+  env::Timer register_again_;
   env::Timer tick_;
   env::Timer reap_;
 };

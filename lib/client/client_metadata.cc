@@ -11,9 +11,13 @@ namespace storpool::client {
 
 void Client::OnLinkUp() {
   link_up_ = true;
+  Register();
+}
+
+void Client::Register() {
   registered_ = false;
   ToMetadata message;
-  Register& hello = *message.mutable_register_();
+  storpool::Register& hello = *message.mutable_register_();
   hello.set_cluster(options_.cluster.data(), options_.cluster.size());
   std::array<uint8_t, 16> nonce;
   entropy_.Fill(nonce);
@@ -36,6 +40,7 @@ void Client::OnLinkDown(const absl::Status& reason) {
   }
   link_up_ = registered_ = false;
   heartbeat_.Stop();
+  register_again_.Stop();
 }
 
 void Client::OnLinkMessage(const FromMetadata& message) {
@@ -44,6 +49,8 @@ void Client::OnLinkMessage(const FromMetadata& message) {
       return OnRegistered(message.registered());
     case FromMetadata::kRefused:
       registered_ = false;
+      heartbeat_.Stop();
+      if (!message.refused().final()) register_again_.StartIn(kRegisterAgain);
       return events_.OnRefused(message.refused().reason(), message.refused().final());
     default:
       break;

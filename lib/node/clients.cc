@@ -149,7 +149,7 @@ void Clients::OnWrite(Client& client, wire::WriteRequest&& request) {
   if (host == nullptr) result = wire::Result::kNotServing;
   if (result != wire::Result::kOk) {
     client.connection().Send(
-        wire::WriteAnswer{request.chain, request.session, request.number, result});
+        wire::WriteAnswer{request.chain, request.session, request.number, result, request.attempt});
     return;
   }
   host->Step([&](chain::Replica& r, Instant now, chain::Effects& out) {

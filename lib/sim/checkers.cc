@@ -144,8 +144,8 @@ class StoreReader {
     SP_RETURN_IF_ERROR(*opened);
     if (store_->damaged()) return absl::DataLossError("the store is damaged");
     for (const auto& [chain, record] : store_->TakeChains()) {
-      for (const ChunkKey& chunk : store_->ChunksAbove(chain, Version())) {
-        SP_RETURN_IF_ERROR(ReadChunk(chain, chunk));
+      for (const ChunkSize& chunk : store_->ChunksAbove(chain, Version())) {
+        SP_RETURN_IF_ERROR(ReadChunk(chain, chunk.chunk));
       }
       SP_RETURN_IF_ERROR(ReadPending(chain, record.committed));
     }

@@ -67,8 +67,9 @@ class StoreTap : public chunkstore::ChunkStore {
   void SetCommitted(ChainId chain, Version committed) override {
     inner_->SetCommitted(chain, committed);
   }
+  Version DurableCommitted(ChainId chain) const override { return inner_->DurableCommitted(chain); }
   void Read(chunkstore::ReadOp* op) override { inner_->Read(op); }
-  std::vector<ChunkKey> ChunksAbove(ChainId chain, Version above) const override {
+  std::vector<ChunkSize> ChunksAbove(ChainId chain, Version above) const override {
     return inner_->ChunksAbove(chain, above);
   }
   void Scan(chunkstore::ScanOp* op) override { inner_->Scan(op); }
