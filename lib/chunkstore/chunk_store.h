@@ -62,6 +62,9 @@ struct StoreUsage {
   uint64_t free_bytes = 0;      // what Reserve can still grant, after cleaning
   uint64_t entries = 0;         // index entries, holes included
   uint64_t chunks = 0;
+  // Live blocks that could not be read when they were to be moved: they stay where they are until
+  // they are healed or written over.
+  uint64_t unreadable_bytes = 0;
 };
 
 class StoreEvents {

@@ -99,6 +99,7 @@ StoreUsage ChunkStoreImpl::usage() const {
   usage.free_bytes = usage.usable_bytes > taken ? usage.usable_bytes - taken : 0;
   usage.entries = state_.index().entries();
   usage.chunks = state_.index().chunks().size();
+  usage.unreadable_bytes = segments_.unreadable_blocks() * kBlockBytes;
   return usage;
 }
 

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "lib/chunkstore/store_fixture.h"
+#include "lib/chunkstore/superblock.h"
 
 namespace storpool::chunkstore {
 namespace {
@@ -16,7 +17,7 @@ const LayerId kLayer(1);
 // What the store was told, block by block, and what of it may still be lost.
 class Ledger {
  public:
-  Ledger(uint32_t blocks, uint64_t seed) : content_(blocks), random_(seed) {}
+  Ledger(uint32_t blocks, uint64_t seed) : written_(blocks), content_(blocks), random_(seed) {}
 
   void Fill(StoreLife& life) {
     for (uint32_t block = 0; block < content_.size(); block += 64) {
@@ -29,7 +30,7 @@ class Ledger {
     const uint64_t dice = random_.Below(100);
     uint32_t count = 1 + static_cast<uint32_t>(random_.Below(dice < 25 ? 4 : 48));
     if (dice < 4) count = kRequestBlocksMax;
-    const auto at = static_cast<uint32_t>(random_.Below(content_.size() - count));
+    const auto at = static_cast<uint32_t>(random_.Below(written_ - count));
     const auto kind = dice >= 92 ? EntryKind::kHole : EntryKind::kData;
     const auto arrival = dice >= 80 && dice < 92 ? Arrival::kCommitted : Arrival::kPending;
     // A scan brings only what is newer than all that is pending there.
@@ -83,6 +84,8 @@ class Ledger {
     }
   }
   size_t open() const { return open_.size(); }
+  // Steps write to the first so many blocks from now on.
+  void set_written(uint32_t blocks) { written_ = blocks; }
   uint64_t denied() const { return denied_; }
 
  private:
@@ -124,6 +127,7 @@ class Ledger {
     }
   }
 
+  uint32_t written_;
   std::vector<Block> content_;
   std::deque<Op> open_;
   Random random_;
@@ -133,10 +137,34 @@ class Ledger {
 
 class CleaningCrashTest : public testing::Test {
  protected:
+  CleaningCrashTest() : disk_(kDiskBytes) {
+    StoreLife life(&disk_, pool_);
+    EXPECT_TRUE(life.Format({.disk = DiskId(1), .store = StoreId(7)}).ok());
+  }
+  void WorkAndDie(StoreLife& life, Ledger& ledger, uint64_t deaths) {
+    disk_.set_latency([&](const env::DeviceIo&) {
+      if (!HasFailure() && deaths_ < deaths)
+        DieHere(disk_, ledger, life.durable(), disk_.operations());
+      return Duration();
+    });
+    for (int turn = 0; deaths_ < deaths && !HasFailure(); ++turn) {
+      for (int i = 0; i < 3; ++i) ledger.Step(life);
+      life.reactor().RunTurn();
+      if (turn % 3 == 0) life.Run();
+      ledger.Commit(life, 6);
+    }
+    disk_.set_latency(nullptr);
+    RecordProperty("deaths", static_cast<int>(deaths_));
+    RecordProperty("added", static_cast<int>(added_));
+  }
   // What stands on the disk when an operation has begun, and none has ended since.
   void DieHere(const env::MemoryDisk& now, const Ledger& told, uint64_t durable, uint64_t number) {
     SCOPED_TRACE("died at operation " + std::to_string(number));
     ++deaths_;
+    std::vector<uint8_t> block(kSuperblockBytes);
+    Superblock superblock;
+    now.Read(SuperblockOffset(kDiskBytes, 1), block);
+    if (DecodeSuperblock(block, &superblock).ok()) added_ += superblock.root.state_batch > 0;
     BufferPool pool;
     Random random(number);
     env::MemoryDisk disk = now;
@@ -145,7 +173,7 @@ class CleaningCrashTest : public testing::Test {
     if (number % 3 != 0) disk.PowerCut(random);
     if (number % 2 == 0) {
       {
-        StoreLife life(&disk, pool);
+        StoreLife life(&disk, pool, checkpoint_log_bytes_);
         disk.CutPowerAt(disk.operations() + 1 + random.Below(60));
         (void)life.Open();
         died_in_recovery_ += disk.power_lost();
@@ -154,7 +182,7 @@ class CleaningCrashTest : public testing::Test {
     }
     Ledger ledger = told;
     {
-      StoreLife life(&disk, pool);
+      StoreLife life(&disk, pool, checkpoint_log_bytes_);
       const absl::Status opened = life.Open();
       ASSERT_TRUE(opened.ok()) << opened;
       EXPECT_FALSE(life.store().damaged());
@@ -171,24 +199,22 @@ class CleaningCrashTest : public testing::Test {
       durable = life.durable();
     }
     disk.PowerCut(random);
-    StoreLife life(&disk, pool);
+    StoreLife life(&disk, pool, checkpoint_log_bytes_);
     ASSERT_TRUE(life.Open().ok());
     ledger.Survived(life, durable);
     if (number % 4 == 1) ledger.Verify(life);
   }
 
   BufferPool pool_;
+  env::MemoryDisk disk_;
+  uint64_t checkpoint_log_bytes_ = 1 << 30;
   uint64_t deaths_ = 0;
   uint64_t died_in_recovery_ = 0;
+  uint64_t added_ = 0;  // deaths with an index that several checkpoints have written
 };
 
 TEST_F(CleaningCrashTest, AtEveryDeviceOperation) {
-  env::MemoryDisk disk(kDiskBytes);
-  {
-    StoreLife life(&disk, pool_);
-    ASSERT_TRUE(life.Format({.disk = DiskId(1), .store = StoreId(7)}).ok());
-  }
-  StoreLife life(&disk, pool_);
+  StoreLife life(&disk_, pool_);
   ASSERT_TRUE(life.Open().ok());
   const uint64_t usable = life.store().usage().usable_bytes;
   Ledger ledger(static_cast<uint32_t>(usable / kBlockBytes / 100 * 96), 1);
@@ -198,22 +224,23 @@ TEST_F(CleaningCrashTest, AtEveryDeviceOperation) {
     life.Run();
     ledger.Commit(life, 4);
   }
-  const uint64_t moved_before = life.device().counters().bytes_written;
-  disk.set_latency([&](const env::DeviceIo&) {
-    if (!HasFailure()) DieHere(disk, ledger, life.durable(), disk.operations());
-    return Duration();
-  });
-  for (int turn = 0; turn < 60 && !HasFailure(); ++turn) {
-    for (int i = 0; i < 3; ++i) ledger.Step(life);
-    life.reactor().RunTurn();
-    if (turn % 3 == 0) life.Run();
-    ledger.Commit(life, 6);
-  }
-  disk.set_latency(nullptr);
-  EXPECT_GT(deaths_, 100u);
+  const uint64_t reads = life.device().counters().reads;
+  WorkAndDie(life, ledger, 330);
   EXPECT_GT(died_in_recovery_, deaths_ / 4);
-  EXPECT_GT(life.device().counters().bytes_written, moved_before);
-  RecordProperty("deaths", static_cast<int>(deaths_));
+  EXPECT_GT(life.device().counters().reads, reads) << "nothing was cleaned";
+}
+
+// Writes that change little of the index: checkpoints add to it, and write it anew now and then.
+TEST_F(CleaningCrashTest, WhileCheckpointsAddToTheIndex) {
+  checkpoint_log_bytes_ = 64 << 10;
+  StoreLife life(&disk_, pool_, checkpoint_log_bytes_);
+  ASSERT_TRUE(life.Open().ok());
+  Ledger ledger(5120, 2);
+  ledger.Fill(life);
+  ledger.set_written(400);
+  WorkAndDie(life, ledger, 200);
+  EXPECT_GT(added_, deaths_ / 4);
+  EXPECT_LT(added_, deaths_);
 }
 
 }  // namespace

@@ -23,6 +23,8 @@ class SegmentTable {
     uint64_t emptied_in = 0;  // checkpoints begun when it became empty; see MayFree
     uint32_t live_blocks = 0;
     uint32_t readers = 0;
+    uint32_t left_blocks = 0;        // live ones that the last cleaning left there
+    uint32_t unreadable_blocks = 0;  // of those, not for lack of a commit
     State state = State::kFree;
     StreamId stream = StreamId::kLog;
   };
@@ -63,6 +65,11 @@ class SegmentTable {
   void ForgetIndexSegment(uint32_t segment);
   // Frees all that may be freed; returns them.
   std::vector<uint32_t> FreeWhatMay();
+  // Cleaning has left live blocks in a segment, `pending` of them because they are pending. If it
+  // is the second time, the others cannot be read: the segment is left alone until one of its
+  // blocks is written anew, by a heal or a client. True if that is news.
+  bool SetAside(uint32_t segment, uint32_t pending);
+  uint64_t unreadable_blocks() const { return unreadable_blocks_; }
   // Empty segments that wait for a checkpoint only.
   uint32_t CountEmptied() const;
 
@@ -75,6 +82,7 @@ class SegmentTable {
   uint32_t next_ = 0;
   uint64_t last_sequence_ = 0;
   uint64_t live_blocks_ = 0;
+  uint64_t unreadable_blocks_ = 0;
   uint64_t checkpoints_begun_ = 0;
   uint64_t checkpoint_durable_ = 0;
 };

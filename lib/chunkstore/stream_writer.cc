@@ -87,8 +87,8 @@ uint32_t StreamWriter::BytesOf(const Batch& batch) const {
          batch.payload_blocks * kBlockBytes;
 }
 
-void StreamWriter::Poke() {
-  while (!failed_ && has_unsealed() && sealed_ < kUnderWayMax) {
+void StreamWriter::PokeBut(size_t last) {
+  while (!failed_ && unsealed() > last && sealed_ < kUnderWayMax) {
     Batch& batch = *queue_[sealed_];
     if (batch.drain_first && sealed_ > 0) return;
     if (!Seal(batch)) return;

@@ -98,7 +98,7 @@ class DeviceWait : public env::DeviceIo {
     op = operation;
     durable = operation == Op::kWrite;
     offset_bytes = offset;
-    slices = {&slice_, 1};
+    if (!memory.empty()) slices = {&slice_, 1};
   }
   DeviceWait(const DeviceWait&) = delete;
   DeviceWait& operator=(const DeviceWait&) = delete;
