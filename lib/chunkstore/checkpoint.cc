@@ -241,8 +241,7 @@ Task ChunkStoreImpl::Checkpoint() {
     index_end_bytes_ = index.bytes_written();
   }
   used.insert(used.end(), new_index_segments_.begin(), new_index_segments_.end());
-  FreeSegments();
-  co_return absl::OkStatus();
+  co_return co_await FreeSegments();
 }
 
 }  // namespace storpool::chunkstore

@@ -32,6 +32,7 @@ ChunkStoreImpl::ChunkStoreImpl(const Options& options, std::unique_ptr<StoreCore
                                                              segments_, device_, pool_, *this)),
               *this),
       idle_timer_(reactor_, [this] { OnIdle(); }),
+      discards_(device_.info().can_discard),
       clean_tried_(segments_.size(), 0) {
   for (int i = 1; i < kStreams; ++i) {
     writers_[i] = std::make_unique<StreamWriter>(static_cast<StreamId>(i), core_->superblock,

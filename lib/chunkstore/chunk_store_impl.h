@@ -76,6 +76,11 @@ class ChunkStoreImpl : public ChunkStore,
     uint32_t first = 0;  // block within the entry
     uint32_t count = 0;
   };
+  // A block of an entry that could not be read, or not verified.
+  struct DamagedAt {
+    size_t entry = 0;
+    uint32_t block = 0;  // within the entry
+  };
   // A segment being cleaned: the next batch of it, and a piece of the device with its descriptor.
   struct Victim {
     uint32_t segment = 0;
@@ -145,7 +150,7 @@ class ChunkStoreImpl : public ChunkStore,
   Task Maintain();
   Task MakeSpace();
   std::optional<uint32_t> ChooseVictim() const;
-  void FreeSegments();
+  Task FreeSegments();
   void SetAside(uint32_t victim);
   // Moving what lives (survivors.cc).
   Task Clean(uint32_t victim);
@@ -156,9 +161,11 @@ class ChunkStoreImpl : public ChunkStore,
   // Scans (scan.cc).
   Task RunScan(ScanOp* op);
   std::vector<Fetch> CollectScan(ScanOp* op);
+  void TakeOut(ScanOp* op, const std::vector<DamagedAt>& damaged);
   Task RunPending(ChainId chain, Version above,
                   absl::AnyInvocable<void(absl::StatusOr<std::vector<Entry>>)> done);
-  Task FetchPayload(std::vector<Entry>* entries, std::vector<Fetch> fetches);
+  Task FetchPayload(std::vector<Entry>* entries, std::vector<Fetch> fetches,
+                    std::vector<DamagedAt>* damaged);
   void StartTask(Task task);
   Task RunClose(absl::AnyInvocable<void(absl::Status)> done);
 
@@ -184,6 +191,7 @@ class ChunkStoreImpl : public ChunkStore,
   bool denied_ = false;     // Reserve said no since OnRoom
   bool log_waits_ = false;  // for a segment
   bool closing_ = false;
+  bool discards_;           // freed segments, before they are used again
   uint64_t witnessed_ = 0;  // number of the last log batch that needs no witness
   uint64_t checkpointed_log_bytes_ = 0;
   std::vector<uint32_t> new_index_segments_;

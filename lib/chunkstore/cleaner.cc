@@ -2,6 +2,7 @@
 // emptied segments go (design 4.9, 4.10).
 #include <algorithm>
 #include <cmath>
+#include <string>
 #include <utility>
 
 #include "lib/base/check.h"
@@ -107,9 +108,25 @@ std::optional<uint32_t> ChunkStoreImpl::ChooseVictim() const {
   return best;
 }
 
-void ChunkStoreImpl::FreeSegments() {
-  segments_.FreeWhatMay();
-  if (std::exchange(log_waits_, false) || denied_) ScheduleBatch();
+// What has come through the gate is discarded before it is used again (4.10), where the device says
+// that this is worth it. A device that cannot after all only loses that.
+Task ChunkStoreImpl::FreeSegments() {
+  const std::vector<uint32_t> released = segments_.ReleaseWhatMay();
+  for (const uint32_t segment : released) {
+    if (discards_) {
+      const absl::Status status =
+          co_await DiscardDevice(device_, segments_.OffsetOf(segment), segments_.segment_bytes());
+      if (!status.ok()) {
+        discards_ = false;
+        log_sink_.Log(env::LogLevel::kWarning, "chunkstore",
+                      "disk " + std::to_string(identity_.disk.value()) +
+                          ": freed space is discarded no more: " + std::string(status.message()));
+      }
+    }
+    segments_.Free(segment);
+    if (std::exchange(log_waits_, false) || denied_) ScheduleBatch();
+  }
+  co_return absl::OkStatus();
 }
 
 }  // namespace storpool::chunkstore

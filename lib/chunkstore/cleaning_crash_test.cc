@@ -137,7 +137,7 @@ class Ledger {
 
 class CleaningCrashTest : public testing::Test {
  protected:
-  CleaningCrashTest() : disk_(kDiskBytes) {
+  CleaningCrashTest() : disk_({.size_bytes = kDiskBytes, .can_discard = true}) {
     StoreLife life(&disk_, pool_);
     EXPECT_TRUE(life.Format({.disk = DiskId(1), .store = StoreId(7)}).ok());
   }
@@ -228,6 +228,7 @@ TEST_F(CleaningCrashTest, AtEveryDeviceOperation) {
   WorkAndDie(life, ledger, 330);
   EXPECT_GT(died_in_recovery_, deaths_ / 4);
   EXPECT_GT(life.device().counters().reads, reads) << "nothing was cleaned";
+  EXPECT_GT(life.device().counters().discards, 0u);
 }
 
 // Writes that change little of the index: checkpoints add to it, and write it anew now and then.

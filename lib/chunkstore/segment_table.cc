@@ -99,8 +99,8 @@ void SegmentTable::DropReader(uint64_t location) {
 void SegmentTable::ForgetIndexSegment(uint32_t segment) {
   Segment& s = segments_[segment];
   SP_CHECK(s.stream == StreamId::kIndex && s.state == State::kClosed && s.readers == 0);
-  s.state = State::kFree;
-  ++free_count_;
+  s.stream = StreamId::kLog;  // empty, like any other
+  s.emptied_in = 0;
 }
 
 bool SegmentTable::MayFree(const Segment& s) const {
@@ -108,15 +108,20 @@ bool SegmentTable::MayFree(const Segment& s) const {
          s.readers == 0 && s.emptied_in < checkpoint_durable_;
 }
 
-std::vector<uint32_t> SegmentTable::FreeWhatMay() {
-  std::vector<uint32_t> freed;
+std::vector<uint32_t> SegmentTable::ReleaseWhatMay() {
+  std::vector<uint32_t> released;
   for (uint32_t i = 0; i < size(); ++i) {
     if (!MayFree(segments_[i])) continue;
-    segments_[i].state = State::kFree;
-    ++free_count_;
-    freed.push_back(i);
+    segments_[i].state = State::kReleased;
+    released.push_back(i);
   }
-  return freed;
+  return released;
+}
+
+void SegmentTable::Free(uint32_t released) {
+  SP_CHECK(segments_[released].state == State::kReleased);
+  segments_[released].state = State::kFree;
+  ++free_count_;
 }
 
 uint32_t SegmentTable::CountEmptied() const {

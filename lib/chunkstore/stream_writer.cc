@@ -19,6 +19,9 @@ Batch::Batch(BufferPool& pool, StreamWriter* stream, uint32_t slot_number)
       writer(memory.span().subspan(StreamWriter::kHeaderRoom)) {
   op = Op::kWrite;
   durable = true;
+  // Now, not when a batch that is seldom needed grows on the path of a write.
+  parts.reserve(kPartsMax);
+  slice_list.reserve(kPartsMax + 1);
 }
 
 void Batch::OnDone(const absl::Status& status) { owner->OnBatchDone(*this, status); }
