@@ -37,7 +37,6 @@ absl::StatusOr<Output> List(Session& session, const Arguments&) {
                {"used", Table::Align::kRight},
                {"est.free", Table::Align::kRight},
                {"%", Table::Align::kRight},
-               {"entries", Table::Align::kRight},
                {"chains", Table::Align::kRight},
                {"status"}});
   Json data = Json::object();
@@ -46,10 +45,14 @@ absl::StatusOr<Output> List(Session& session, const Arguments&) {
     const Disk& disk = info.disk();
     data[absl::StrCat(disk.id())] = JsonOf(info);
     const std::string state = absl::AsciiStrToLower(Disk::State_Name(disk.state()));
+    const bool syncing = disk.state() == Disk::UP && info.chains_syncing() > 0;
     table.AddRow({absl::StrCat(disk.id()), absl::StrCat(disk.node()), FormatSize(disk.size_bytes()),
                   FormatSize(info.stored_bytes()), FormatSize(info.free_bytes()), UsedPercent(info),
-                  absl::StrCat(info.entries()), absl::StrCat(info.chains()),
-                  info.chains_syncing() > 0 ? absl::StrCat(state, ", syncing") : state});
+                  absl::StrCat(info.chains()), syncing ? "syncing" : state});
+    if (syncing) {
+      absl::StrAppend(&reasons, "disk ", disk.id(), " is syncing: ", info.chains_syncing(),
+                      " chains, ", FormatSize(info.syncing_bytes()), " left\n");
+    }
     if (disk.state() != Disk::UP && !disk.state_reason().empty()) {
       absl::StrAppend(&reasons, "disk ", disk.id(), " is ", state, ": ", disk.state_reason(), "\n");
     }

@@ -158,6 +158,7 @@ grpc::Status FakeAdmin::DiskList(grpc::ServerContext*, const DiskListRequest* re
   AddDisk(101, Disk::UP, *answer);
   AddDisk(201, Disk::UP, *answer);
   answer->mutable_disks(1)->set_chains_syncing(12);
+  answer->mutable_disks(1)->set_syncing_bytes(5 * kGiB);
   AddDisk(301, Disk::EJECTED, *answer);
   answer->mutable_disks(2)->mutable_disk()->set_state_reason("write error at 4096");
   return grpc::Status::OK;

@@ -1,6 +1,7 @@
 // storpoolctl: administers a cluster, in StorPool's words. docs/cli.md, storpoolctl(8).
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -24,6 +25,7 @@ std::shared_ptr<grpc::Channel> Connect(const std::string& address) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of that file
   const char* metadata = std::getenv("STORPOOL_METADATA");
   storpool::env::PosixEntropy entropy;
   storpool::cli::World world{

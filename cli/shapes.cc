@@ -86,6 +86,7 @@ Json JsonOf(const DiskInfo& info) {
   json["entriesAllocated"] = info.entries();
   json["chains"] = info.chains();
   json["chainsSyncing"] = info.chains_syncing();
+  json["syncingDataBytes"] = info.syncing_bytes();
   json["placementGroups"] = ArrayOf(info.placement_groups());
   return json;
 }

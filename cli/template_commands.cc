@@ -18,9 +18,7 @@ absl::StatusOr<Output> List(Session& session, const Arguments&) {
   Table table({{"template"},
                {"size", Table::Align::kRight},
                {"rdnd.", Table::Align::kRight},
-               {"placeHead"},
-               {"placeAll"},
-               {"placeTail"},
+               {"placeHead, All, Tail", Table::Align::kLeft, true},
                {"volumes", Table::Align::kRight},
                {"avail.", Table::Align::kRight}});
   Json data = Json::array();
@@ -28,7 +26,8 @@ absl::StatusOr<Output> List(Session& session, const Arguments&) {
     data.push_back(JsonOf(info));
     const Template& t = info.template_();
     table.AddRow({t.name(), t.size_bytes() == 0 ? "-" : FormatSize(t.size_bytes()),
-                  absl::StrCat(t.replication()), t.place_head(), t.place_all(), t.place_tail(),
+                  absl::StrCat(t.replication()),
+                  absl::StrCat(t.place_head(), ", ", t.place_all(), ", ", t.place_tail()),
                   absl::StrCat(info.volumes()), FormatSize(info.free_bytes())});
   }
   return Output{data, *generation, table.Text()};

@@ -5,6 +5,7 @@ unless it is told to keep running.
 """
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -16,10 +17,20 @@ class CommandFailed(Exception):
 
 
 def free_port():
-    """A TCP port of loopback that was free a moment ago."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A TCP port of loopback that is free, and that the kernel gives to nobody who asks for any:
+    else another's connection could have it while the daemon that it belongs to is down."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as f:
+        first_of_kernel = int(f.read().split()[0])
+    candidates = list(range(min(10000, first_of_kernel - 2000), first_of_kernel))
+    random.SystemRandom().shuffle(candidates)
+    for port in candidates:
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("no TCP port of loopback is free")
 
 
 class Process:
@@ -80,8 +91,9 @@ class Cluster:
         self.disk_folder = os.path.abspath(disk_folder or folder)
         self.disk_size, self.sparse = disk_size, sparse
         self.node_count, self.disks_per_node = nodes, disks_per_node
-        self.metadata_address = f"127.0.0.1:{free_port()}"
-        self.nbd_address = f"127.0.0.1:{free_port()}"
+        self.ports = set()
+        self.metadata_address = f"127.0.0.1:{self._port()}"
+        self.nbd_address = f"127.0.0.1:{self._port()}"
         self.cluster_file = os.path.join(self.folder, "metadata", "cluster")
         self.metadata, self.nodes, self.client = None, {}, None
         self.client_id = 1
@@ -112,7 +124,7 @@ class Cluster:
             disks = [path for path, _ in self.disks_of(node)]
             self.nodes[node] = self._process("node", node, [
                 self.programs["storpool_node"], f"--id={node}", f"--cluster={self.cluster_file}",
-                f"--metadata={self.metadata_address}", f"--listen=127.0.0.1:{free_port()}",
+                f"--metadata={self.metadata_address}", f"--listen=127.0.0.1:{self._port()}",
                 f"--disks={','.join(disks)}"], disks)
             self.nodes[node].start()
         self.client = self._process("client", self.client_id, [
@@ -121,6 +133,12 @@ class Cluster:
             f"--nbd={self.nbd_address}"])
         self.client.start()
         self.wait_services()
+
+    def _port(self):
+        while (port := free_port()) in self.ports:
+            pass
+        self.ports.add(port)
+        return port
 
     def _process(self, role, number, command, disks=()):
         name = f"{role}{number or ''}"
@@ -138,11 +156,26 @@ class Cluster:
                 process.stop()
 
     def kill_all(self):
-        for process in self.processes():
+        started = [p for p in self.processes() if p.popen is not None]
+        for process in started:
             if process.running():
                 process.popen.kill()
-        for process in self.processes():
+        for process in started:
             process.popen.wait()
+
+    def kill(self, process):
+        """SIGKILL, and waits until metadata has noticed: what it says afterwards is of now."""
+        process.kill()
+        self.wait(f"metadata has noticed that {process.role} {process.number} is gone",
+                  lambda: not self.service(process)["up"])
+
+    def service(self, process):
+        """What `service list` says about a node or client."""
+        kind = {"node": "server"}.get(process.role, process.role)
+        for service in self.ctl_json("service", "list"):
+            if service["kind"] == kind and service["id"] == process.number:
+                return service
+        raise CommandFailed(f"service list does not have {process.role} {process.number}")
 
     # ---- commands ----------------------------------------------------------------------------
 

@@ -56,7 +56,10 @@ int main(int argc, char** argv) {
   auto options = Options();
   if (!options.ok()) return StartFailed(kProgram, options.status());
   options->log = log.get();
-  options->on_refused = [&ending](std::string_view reason) { ending.Fail(reason); };
+  options->on_refused = [&](std::string_view reason) {
+    ending.Fail(absl::StrCat(kProgram, ": metadata refuses client ", options->id.value(), ": ",
+                             std::string(reason)));
+  };
   const auto client = storpool::embed::ClientServer::Start(*options);
   if (!client.ok()) return StartFailed(kProgram, client.status());
   log->Log(storpool::env::LogLevel::kInfo, kProgram,

@@ -61,6 +61,10 @@ int main(int argc, char** argv) {
   auto options = Options();
   if (!options.ok()) return StartFailed(kProgram, options.status());
   options->log = log.get();
+  options->on_refused = [&](std::string_view reason) {
+    ending.Fail(absl::StrCat(kProgram, ": metadata refuses node ", options->id.value(), ": ",
+                             std::string(reason)));
+  };
   const auto node = storpool::embed::NodeServer::Start(*options);
   if (!node.ok()) return StartFailed(kProgram, node.status());
   log->Log(storpool::env::LogLevel::kInfo, kProgram,

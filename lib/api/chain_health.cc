@@ -23,8 +23,8 @@ ChainHealth HealthOf(uint32_t chain, const metadata::ChainRecord& record, uint32
       served_by.insert(member.disk());
     } else if (member.role() == CHAIN_ROLE_SYNCING && DiskIsUp(member.disk(), state)) {
       health.syncing = true;
-      const MemberBase* base = live.base(chain, member.disk());
-      if (base != nullptr) health.syncing_bytes += base->resync_left_bytes();
+      const ResyncLeft* left = live.resync(chain, member.disk());
+      if (left != nullptr) health.syncing_bytes += left->left_bytes();
     }
   }
   for (const uint32_t disk : record.desired()) {

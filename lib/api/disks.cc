@@ -26,9 +26,10 @@ void Admin::Call(const DiskListRequest&, Done<DiskListAnswer> done) {
     for (const uint32_t chain : state().ChainsOfDisk(disk)) {
       info->set_chains(info->chains() + 1);
       for (const ChainMember& m : state().FindChain(chain)->config().named().members()) {
-        if (m.disk() == disk && m.role() == CHAIN_ROLE_SYNCING) {
-          info->set_chains_syncing(info->chains_syncing() + 1);
-        }
+        if (m.disk() != disk || m.role() != CHAIN_ROLE_SYNCING) continue;
+        info->set_chains_syncing(info->chains_syncing() + 1);
+        const ResyncLeft* left = live().resync(chain, disk);
+        if (left != nullptr) info->set_syncing_bytes(info->syncing_bytes() + left->left_bytes());
       }
     }
     for (const auto& [group_id, group] : state().groups()) {

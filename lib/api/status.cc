@@ -7,11 +7,18 @@
 #include "absl/strings/str_join.h"
 #include "lib/api/admin.h"
 #include "lib/api/chain_health.h"
+#include "lib/base/limits.h"
 
 namespace storpool::api {
 namespace {
 
-void AddDiskReasons(const metadata::State& state, StatusAnswer& answer) {
+// A head asks for room in pieces of this size at most: with less, some writes are refused (4.11).
+bool IsFull(const DiskRoom* room) {
+  return room != nullptr && room->usable_bytes() > 0 && room->free_bytes() < kCreditPieceBytesMax;
+}
+
+void AddDiskReasons(const metadata::State& state, const metadata::LiveView& live,
+                    StatusAnswer& answer) {
   for (const auto& [id, node] : state.nodes()) {
     answer.set_nodes(answer.nodes() + 1);
     if (node.up()) {
@@ -25,6 +32,10 @@ void AddDiskReasons(const metadata::State& state, StatusAnswer& answer) {
     const Disk& disk = record.disk();
     if (disk.state() == Disk::UP) {
       answer.set_disks_up(answer.disks_up() + 1);
+      if (IsFull(live.room(static_cast<uint32_t>(id)))) {
+        answer.add_reasons(
+            absl::StrCat("disk ", id, " is full: delete or trim something, or add disks"));
+      }
     } else if (const Node* node = state.FindNode(disk.node()); node == nullptr || node->up()) {
       answer.add_reasons(absl::StrCat("disk ", id, " is out: ", disk.state_reason(),
                                       "; bring it back, or forget it: disk ", id, " forget"));
@@ -69,7 +80,7 @@ void Admin::Call(const StatusRequest&, Done<StatusAnswer> done) {
   answer.set_cluster(state().cluster().uuid());
   answer.set_generation(state().cluster().generation());
   answer.set_volumes(static_cast<uint32_t>(state().volumes().size()));
-  AddDiskReasons(state(), answer);
+  AddDiskReasons(state(), live(), answer);
   AddChainReasons(state(), live(), answer);
   for (const auto& [id, client] : state().clients()) {
     answer.set_clients(answer.clients() + 1);

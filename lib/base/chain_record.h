@@ -25,6 +25,12 @@ struct ChunkKey {
   }
 };
 
+// A chunk with its data here, of all layers and versions together: at most what a scan sends.
+struct ChunkSize {
+  ChunkKey chunk;
+  uint64_t data_bytes = 0;
+};
+
 struct ChainRecord {
   ChainId chain;
   Epoch epoch;        // the highest adopted
@@ -33,7 +39,7 @@ struct ChainRecord {
   // is the version of the last one, or W if there is none.
   std::vector<Entry> pending;
 
-  std::map<Session, RequestWindow> windows;                           // 5.8
+  std::map<Session, RequestWindow> windows;                            // 5.8
   std::map<std::pair<VolumeId, ClientId>, Generation> min_generation;  // 5.9
 
   // Bases (5.1, 5.6): every chunk not named has `base`. Empty and unused while serving.

@@ -7,6 +7,13 @@
 namespace storpool::chain {
 namespace {
 
+// W travels alone after kCommitSilenceMs, at instants that all chains share: a node that is tail of
+// many wakes its peers once for all of them.
+Instant SilenceEnds(Instant now) {
+  constexpr int64_t kGrid = Duration::Millis(kCommitSilenceMs).nanos();
+  return Instant::FromNanos((now.nanos() / kGrid + 2) * kGrid);
+}
+
 // Nothing is ever committed by anyone but the tail of an open epoch (5.2.5).
 void CommitByReports(ReplicaState& s, Instant now, Effects& out) {
   Version lowest = s.durable;
@@ -14,7 +21,7 @@ void CommitByReports(ReplicaState& s, Instant now, Effects& out) {
   if (lowest <= s.committed) return;
   CommitUpTo(s, lowest, /*answering=*/true, out);
   if (s.reports.empty() && s.sync_sources.empty()) return;
-  if (s.commit_due == Instant::Max()) s.commit_due = now + Duration::Millis(kCommitSilenceMs);
+  if (s.commit_due == Instant::Max()) s.commit_due = SilenceEnds(now);
 }
 
 }  // namespace

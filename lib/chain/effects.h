@@ -189,11 +189,6 @@ struct Promotable {
   Version complete_up_to;  // F
   wire::SyncSession session;
 };
-// Target, for people: how far the scan is.
-struct SyncProgress {
-  uint64_t chunks_done = 0;
-  uint64_t bytes_received = 0;
-};
 // The raise with this id is durable here, the epoch is open, this member serves in it, and nothing
 // of a lower generation is pending (5.9, R20).
 struct Raised {
@@ -213,7 +208,7 @@ struct SetTimer {
 using Effect = std::variant<Persist, SetCommitted, StoreRead, StoreScan, StoreListChunks,
                             StorePendingAbove, Reserve, ReturnRoom, Send, DropMember, DropClient,
                             AnswerWrite, AnswerRead, HintConfig, NameAgainst, NeedLine, OpenReady,
-                            LevelFailed, Promotable, SyncProgress, Raised, Alarm, SetTimer>;
+                            LevelFailed, Promotable, Raised, Alarm, SetTimer>;
 
 // A list that keeps its memory. While executing it the shell may call replicas with the same list:
 // what they add stands behind and is executed in its turn.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <set>
 
 #include "lib/base/check.h"
@@ -189,12 +190,17 @@ StoreScanResult FakeStore::Scan(const StoreScan& scan) const {
   return result;
 }
 
-std::vector<ChunkKey> FakeStore::ChunksAbove(Version above) const {
-  std::set<ChunkKey> chunks;
+std::vector<ChunkSize> FakeStore::ChunksAbove(Version above) const {
+  std::map<ChunkKey, uint64_t> blocks;
+  std::set<ChunkKey> newer;
   for (const auto& [key, block] : content_.index) {
-    if (block.version > above) chunks.insert({std::get<0>(key), std::get<1>(key)});
+    const ChunkKey chunk = {std::get<0>(key), std::get<1>(key)};
+    if (block.kind == EntryKind::kData) ++blocks[chunk];
+    if (block.version > above) newer.insert(chunk);
   }
-  return {chunks.begin(), chunks.end()};
+  std::vector<ChunkSize> chunks;
+  for (const ChunkKey& chunk : newer) chunks.push_back({chunk, blocks[chunk] * kBlockBytes});
+  return chunks;
 }
 
 std::vector<Entry> FakeStore::PendingAbove(Version above) const {

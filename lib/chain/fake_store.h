@@ -55,7 +55,7 @@ class FakeStore {
 
   StoreReadResult Read(const StoreRead& read, std::vector<BlockResult>& results) const;
   StoreScanResult Scan(const StoreScan& scan) const;
-  std::vector<ChunkKey> ChunksAbove(Version above) const;
+  std::vector<ChunkSize> ChunksAbove(Version above) const;
   std::vector<Entry> PendingAbove(Version above) const;
   ChainRecord Load() const;
   // A block reads as damaged until it is written again.

@@ -36,7 +36,7 @@ void SendEntries(ReplicaState& s, const FetchServe& serve, std::vector<Entry>& e
 void NextStep(ReplicaState& s, FetchServe& serve, Effects& out) {
   if (serve.walk.next < serve.walk.chunks.size()) {
     serve.walk.scan_query = ++s.last_query;
-    out.Add(StoreScan{serve.walk.scan_query, serve.walk.chunks[serve.walk.next], serve.above,
+    out.Add(StoreScan{serve.walk.scan_query, serve.walk.chunks[serve.walk.next].chunk, serve.above,
                       serve.walk.cursor});
     return;
   }
@@ -76,7 +76,7 @@ void OnFetch(ReplicaState& s, const wire::Fetch& fetch, Effects& out) {
   out.Add(StoreListChunks{serve.walk.list_query, fetch.above});
 }
 
-bool OnFetchChunks(ReplicaState& s, uint64_t id, std::vector<ChunkKey>& chunks, Effects& out) {
+bool OnFetchChunks(ReplicaState& s, uint64_t id, std::vector<ChunkSize>& chunks, Effects& out) {
   for (FetchServe& serve : s.fetch_serves) {
     if (serve.walk.list_query != id) continue;
     serve.walk.chunks = std::move(chunks);

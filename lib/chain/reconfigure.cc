@@ -51,6 +51,7 @@ void Discard(ReplicaState& s, Effects& out) {
   s.min_generation.clear();
   s.newest_layer.clear();
   s.committed = s.durable = s.base = s.complete_up_to = Version();
+  s.base_record = 0;
   s.chunk_bases.clear();
   s.has_base = true;
   s.damaged = false;
@@ -76,7 +77,7 @@ void BecomeSyncing(ReplicaState& s, const ChainConfig& opened, Effects& out) {
       DropPendingAbove(s, s.committed);
       Append(s, out, AppendVoid{s.committed, Epoch(opened.epoch.value() + 1)});
     }
-    if (was_serving) Append(s, out, AppendBase{s.base});
+    if (was_serving) s.base_record = Append(s, out, AppendBase{s.base});
   }
   s.epoch = opened.epoch;
   s.opened_at = opened.opened_at;
@@ -101,7 +102,7 @@ void BringPromoted(ReplicaState& s, const NamedConfig& name, Effects& out) {
       s.base = s.committed;
       s.chunk_bases.clear();
       s.has_base = true;
-      Append(s, out, AppendBase{s.base});
+      s.base_record = Append(s, out, AppendBase{s.base});
     }
     LowerCompleteUpTo(s, out);
     DropPendingAbove(s, s.committed);
@@ -111,7 +112,8 @@ void BringPromoted(ReplicaState& s, const NamedConfig& name, Effects& out) {
   const uint32_t opened = sync.sessions_opened;
   sync = SyncTarget();
   sync.sessions_opened = opened;
-  s.knows_layers = false;
+  // In the first epoch of all nobody has missed a write (I9).
+  if (name.last_opened.epoch != Epoch()) s.knows_layers = false;
   s.durable = s.complete_up_to;
 }
 

@@ -279,7 +279,7 @@ void Replica::OnStoreScan(StoreScanResult&& result, Instant, Effects& out) {
   SetTimerIfChanged(out);
 }
 
-void Replica::OnStoreChunks(uint64_t id, std::vector<ChunkKey> chunks, Instant, Effects& out) {
+void Replica::OnStoreChunks(uint64_t id, std::vector<ChunkSize> chunks, Instant, Effects& out) {
   if (!OnSyncChunks(*state_, id, chunks, out)) OnFetchChunks(*state_, id, chunks, out);
   SetTimerIfChanged(out);
 }
@@ -338,7 +338,9 @@ ReplicaStatus Replica::status() const {
           .complete_up_to = s.complete_up_to,
           .pending = s.pending.size(),
           .waiting = s.ingress.size(),
-          .sync_running = s.sync_target.stage == SyncTarget::Stage::kRunning};
+          .sync_running = s.sync_target.stage == SyncTarget::Stage::kRunning,
+          .durable_base = DurableBase(s),
+          .resyncs = Resyncs(s)};
 }
 
 const model::NamedConfig& Replica::config() const { return state_->config; }

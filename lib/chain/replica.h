@@ -13,6 +13,7 @@
 #include <optional>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "lib/base/chain_record.h"
 #include "lib/base/types.h"
 #include "lib/chain/effects.h"
@@ -33,6 +34,14 @@ struct OwnDisk {
   bool damaged = false;  // the store lost durable records: reports no D, is a resync target (4.2)
 };
 
+// A resync as its source sees it, in bytes of data. Left is an estimate, never too low: blocks that
+// the target has already count until their chunk is done.
+struct ResyncStatus {
+  DiskId target;
+  uint64_t done_bytes = 0;  // durable at the target
+  uint64_t left_bytes = 0;
+};
+
 // For status, for people and for tests; nothing decides by it.
 struct ReplicaStatus {
   enum class Role : uint8_t { kNone, kServing, kSyncing };
@@ -45,6 +54,11 @@ struct ReplicaStatus {
   size_t pending = 0;      // entries above W
   size_t waiting = 0;      // requests that wait for room or for an overlapping one
   bool sync_running = false;
+  // What this member would still have after a power loss, as far as the chain knows: its base, if
+  // it is not serving; nothing if it serves, since then it is the W that its store has durable
+  // (5.1).
+  std::optional<Version> durable_base;
+  absl::InlinedVector<ResyncStatus, 1> resyncs;  // that this member is the source of
 };
 
 class Replica {
@@ -89,7 +103,7 @@ class Replica {
   void OnDurable(uint64_t record_number, Instant now, Effects& out);
   void OnStoreRead(StoreReadResult&& result, Instant now, Effects& out);
   void OnStoreScan(StoreScanResult&& result, Instant now, Effects& out);
-  void OnStoreChunks(uint64_t id, std::vector<ChunkKey> chunks, Instant now, Effects& out);
+  void OnStoreChunks(uint64_t id, std::vector<ChunkSize> chunks, Instant now, Effects& out);
   void OnStorePending(StorePendingResult&& result, Instant now, Effects& out);
   void OnRoom(RoomFor purpose, uint64_t bytes, bool granted, Instant now, Effects& out);
   void OnStoreFailed(Instant now, Effects& out);

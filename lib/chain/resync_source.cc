@@ -36,7 +36,7 @@ void ScanOn(ReplicaState& s, SyncSource& source, Effects& out) {
     out.Add(Send{source.target, wire::SyncScanEnd{s.CommonTo(source.target), source.session}});
     return;
   }
-  const ChunkKey chunk = walk.chunks[walk.next];
+  const ChunkKey& chunk = walk.chunks[walk.next].chunk;
   walk.scan_query = ++s.last_query;
   out.Add(StoreScan{walk.scan_query, chunk, BaseOf(source, chunk), walk.cursor});
 }
@@ -117,11 +117,12 @@ void OnSyncEndAtSource(ReplicaState& s, const wire::SyncEnd& end, Effects& out) 
   });
 }
 
-bool OnSyncChunks(ReplicaState& s, uint64_t id, std::vector<ChunkKey>& chunks, Effects& out) {
+bool OnSyncChunks(ReplicaState& s, uint64_t id, std::vector<ChunkSize>& chunks, Effects& out) {
   for (SyncSource& source : s.sync_sources) {
     if (source.walk.list_query != id) continue;
     source.walk.list_query = 0;
     source.walk.chunks = std::move(chunks);
+    for (const ChunkSize& c : source.walk.chunks) source.unscanned_bytes += c.data_bytes;
     ScanOn(s, source, out);
     return true;
   }
@@ -137,19 +138,34 @@ bool OnSyncScan(ReplicaState& s, StoreScanResult& result, Effects& out) {
     for (Entry& entry : result.entries) {
       entry.arrival = Arrival::kCommitted;
       source.scan_bytes_sent += ScanBytes(entry);
+      source.chunk_bytes_sent += entry.payload.size();
       out.Add(Send{source.target,
                    wire::SyncScan{s.CommonTo(source.target), source.session, std::move(entry)}});
     }
     walk.cursor = result.at_end ? 0 : result.cursor;
     if (result.at_end) {
-      out.Add(
-          Send{source.target, wire::SyncChunkEnd{s.CommonTo(source.target), source.session,
-                                                 walk.chunks[walk.next++], result.line_version}});
+      const ChunkSize& done = walk.chunks[walk.next++];
+      source.unscanned_bytes -= done.data_bytes;
+      source.chunk_bytes_sent = 0;
+      out.Add(Send{source.target, wire::SyncChunkEnd{s.CommonTo(source.target), source.session,
+                                                     done.chunk, result.line_version}});
     }
     ScanOn(s, source, out);
     return true;
   }
   return false;
+}
+
+absl::InlinedVector<ResyncStatus, 1> Resyncs(const ReplicaState& s) {
+  absl::InlinedVector<ResyncStatus, 1> resyncs;
+  for (const SyncSource& source : s.sync_sources) {
+    if (!source.begun || source.walk.list_query != 0) continue;  // how much there is, is not known
+    const uint64_t unsent =
+        source.unscanned_bytes - std::min(source.unscanned_bytes, source.chunk_bytes_sent);
+    const uint64_t under_way = source.scan_bytes_sent - source.scan_bytes_durable;
+    resyncs.push_back({source.target, source.scan_bytes_durable, unsent + under_way});
+  }
+  return resyncs;
 }
 
 bool OnSyncPending(ReplicaState& s, StorePendingResult& result, Effects& out) {

@@ -53,24 +53,20 @@ Version NextInStream(const ReplicaState& s) {
 // A chunk counts as scanned when its entries are durable and its line is known here (S7).
 void CountChunks(ReplicaState& s, Effects& out) {
   SyncTarget& sync = s.sync_target;
-  bool counted = false;
   while (!sync.chunks.empty() && sync.chunks.front().line_known &&
          sync.chunks.front().record <= s.durable_record) {
     const ChunkKey chunk = sync.chunks.front().end.chunk;
     sync.chunks.pop_front();
-    ++sync.chunks_done;
-    counted = true;
     if (s.chunk_bases.contains(chunk) || s.base < sync.stream_base) {
       s.chunk_bases[chunk] = sync.stream_base;  // R6
       Append(s, out, AppendChunkBase{chunk, sync.stream_base});
     }
   }
-  if (counted) out.Add(SyncProgress{sync.chunks_done, sync.scan_bytes_durable});
   if (!sync.scan_ended || !sync.chunks.empty() || sync.complete) return;
   sync.complete = true;
   s.base = sync.stream_base;
   s.chunk_bases.clear();
-  Append(s, out, AppendBase{s.base});
+  s.base_record = Append(s, out, AppendBase{s.base});
   s.complete_up_to = sync.stream_durable;
   sync.complete_record = Append(s, out, AppendCompleteUpTo{s.complete_up_to});
 }
@@ -99,6 +95,12 @@ Version LowestBase(const ReplicaState& s) {
   Version lowest = s.base;
   for (const auto& [chunk, base] : s.chunk_bases) lowest = std::min(lowest, base);
   return lowest;
+}
+
+// A base that was raised counts when its record is durable; until then nothing is claimed.
+std::optional<Version> DurableBase(const ReplicaState& s) {
+  if (!s.has_base) return std::nullopt;
+  return s.base_record <= s.durable_record ? LowestBase(s) : Version();
 }
 
 void StartSync(ReplicaState& s, Instant now, Effects& out) {

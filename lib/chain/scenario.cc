@@ -109,7 +109,15 @@ std::string Scenario::Command(const Words& words) {
   if (verb == "name" || verb == "open" || verb == "tell" || verb == "raise") {
     return Metadata(words);
   }
-  if (verb == "full" || verb == "room") {
+  if (verb == "layer") {
+    model::Line& line = world_->line;
+    const LayerId layer(static_cast<uint32_t>(std::stoul(words.at(1))));
+    if (line.newest().id < layer) line.layers.push_back({layer, kChunkBytes, kChunkBytes, false});
+    if (Has(words, "foreign")) {
+      line.foreign_parent = model::ForeignParent{LineageId(6), LayerId(1), kChunkBytes};
+    }
+    line.version = LineVersion(line.version.value() + 1);
+  } else if (verb == "full" || verb == "room") {
     world_->room_denied = verb == "full";
   } else if (verb == "settle") {
     world_->Settle(words.size() > 1 ? std::stoll(words[1]) : 0);
@@ -147,7 +155,9 @@ std::string Scenario::Links(const Words& words) {
       } else if (verb == "crash") {
         world_->Crash(disk);
       } else if (verb == "start") {
-        world_->Start(disk);
+        world_->Start(disk, Has(words, "damaged"));
+      } else if (verb == "discard") {
+        world_->Discard(disk);
       } else {
         return "unknown command";
       }
@@ -158,7 +168,16 @@ std::string Scenario::Links(const Words& words) {
 
 std::string Scenario::Metadata(const Words& words) {
   if (words[0] == "name") {
-    world_->Name(world_->MakeConfig(Disks(words.at(1)), Disks(Value(words, "sync", ""))));
+    model::ChainConfig config =
+        world_->MakeConfig(Disks(words.at(1)), Disks(Value(words, "sync", "")));
+    const std::string excluded = Value(words, "excluded", "");
+    for (model::Member& m : config.members) {
+      if (m.role == model::Role::kServing || excluded.empty()) continue;
+      const size_t dot = excluded.find('.');
+      m.excluded_at = Version(Epoch(static_cast<uint32_t>(std::stoul(excluded))),
+                              static_cast<uint32_t>(std::stoul(excluded.substr(dot + 1))));
+    }
+    world_->Name(config);
     for (DiskId disk : Disks(Value(words, "to", "abc"))) {
       if (disk.value() <= world_->disks().size()) world_->TellName(disk);
     }
@@ -185,9 +204,10 @@ std::string Scenario::Write(const Words& words) {
                Generation(static_cast<uint32_t>(Number(words, "session", 1)))};
   r.number = std::stoull(words.at(1));
   r.answered_below = Number(words, "mark", 1);
-  r.line_version = LineVersion(1);
+  r.line_version = world_->line.version;
   r.lineage = world_->line.lineage;
-  r.layer = LayerId(1);
+  r.layer =
+      LayerId(static_cast<uint32_t>(Number(words, "layer", world_->line.newest().id.value())));
   const uint32_t block = static_cast<uint32_t>(Number(words, "block", 0));
   const uint32_t blocks = static_cast<uint32_t>(Number(words, "count", 1));
   r.first_sector = block * kSectorsPerBlock + static_cast<uint32_t>(Number(words, "sector", 0));
@@ -223,9 +243,9 @@ std::string Scenario::Read(const Words& words) {
   r.epoch = world_->replica(at).status().epoch;
   r.session = {VolumeId(5), ClientId(1), Generation(1)};
   r.number = next_read_++;
-  r.line_version = LineVersion(1);
+  r.line_version = world_->line.version;
   r.lineage = world_->line.lineage;
-  r.layer = LayerId(1);
+  r.layer = world_->line.newest().id;
   r.blocks = {static_cast<uint32_t>(Number(words, "block", 0)), 1};
   world_->Read(at, r);
   return "";

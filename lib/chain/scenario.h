@@ -3,22 +3,21 @@
 //
 //   # comment, picture
 //   disks 3                    three disks a, b, c; nothing is named
-//   name ab [sync=c] [to=ab]   metadata names serving members, head to tail, and tells them
+//   name ab [sync=c] [to=ab]   metadata names serving members, head to tail, and tells them;
+//     [excluded=V]             the syncing ones were excluded by an opening at V
 //   tell abc                   tells the newest name again
 //   open [abc]                 metadata marks it opened and tells these members (default: all)
 //   write N at=a block=B [data=X|hole] [count=C] [sector=S sectors=K] [session=G] [mark=M] [fill]
-//   read at=c block=B          -> next `expect read`
-//   deliver ab [N]             messages from a to b, all or N
-//   durable abc                makes everything appended durable
-//   run abc                    the store's answers to these disks
-//   settle [MS]                everything until nothing is left to do; then time passes
-//   wait MS                    time passes, nothing else
-//   crash a | start a | cut ab | mend ab | raise CLIENT GENERATION | full | room | damage a B
-//   > text                     the next line of the trace that the last command left
-//   expect a: serving 2 open D=1.3 W=1.3 pending=0
-//   expect answer N ok         among the answers to writes so far
-//   expect read X|zeroes|REFUSAL
-//   expect block a B = X|hole|none @ VERSION     durable on the disk
+//   [layer=L] read at=c block=B          -> next `expect read` deliver ab [N]             messages
+//   from a to b, all or N durable abc                makes everything appended durable run abc the
+//   store's answers to these disks settle [MS]                everything until nothing is left to
+//   do; then time passes wait MS                    time passes, nothing else layer N [foreign] the
+//   line has a newer layer; and a foreign parent discard a                  metadata orders a
+//   former member to forget the chain crash a | start a [damaged] | cut ab | mend ab | raise CLIENT
+//   GENERATION | full | room | damage a B > text                     the next line of the trace
+//   that the last command left expect a: serving 2 open D=1.3 W=1.3 pending=0 expect answer N ok
+//   among the answers to writes so far expect read X|zeroes|REFUSAL expect block a B = X|hole|none
+//   @ VERSION     durable on the disk
 #pragma once
 
 #include <map>

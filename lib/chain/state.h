@@ -153,7 +153,7 @@ struct ToldName {
 // resync_source.cc)
 struct ChunkWalk {
   uint64_t list_query = 0;
-  std::vector<ChunkKey> chunks;
+  std::vector<ChunkSize> chunks;
   size_t next = 0;
   uint64_t scan_query = 0;
   uint64_t cursor = 0;
@@ -181,6 +181,8 @@ struct SyncSource {
   bool scan_ended = false;
   uint64_t scan_bytes_sent = 0;
   uint64_t scan_bytes_durable = 0;
+  uint64_t unscanned_bytes = 0;   // data of the chunks from walk.next on, as listed
+  uint64_t chunk_bytes_sent = 0;  // of the one at walk.next
 };
 
 // resync_target.cc (5.6)
@@ -204,8 +206,7 @@ struct SyncTarget {
   uint64_t scan_bytes_received = 0, scan_bytes_durable = 0;
   Ring<ScannedBytes> unscanned;  // received, not yet durable
   Ring<ScannedChunk> chunks;     // ended, not yet counted
-  uint64_t chunks_done = 0;
-  uint64_t room_bytes = 0;  // reserved and not yet used
+  uint64_t room_bytes = 0;       // reserved and not yet used
   bool room_asked = false;
   bool scan_ended = false;
   bool complete = false;         // every chunk is scanned and durable
@@ -291,6 +292,7 @@ struct ReplicaState {
   // ---- Base and resync
   bool has_base = true;  // not serving as far as the store knows: `base` counts, not W (5.1)
   Version base;
+  uint64_t base_record = 0;  // that says so
   std::map<ChunkKey, Version> chunk_bases;
   Version complete_up_to;  // F
   Version horizon;         // of this epoch

@@ -159,7 +159,7 @@ DiskId FetchSource(const ReplicaState& s);
 void OnFetch(ReplicaState& s, const wire::Fetch& fetch, Effects& out);
 void OnFetchEntry(ReplicaState& s, wire::FetchEntry&& fetched, Effects& out);
 void OnFetchEnd(ReplicaState& s, const wire::FetchEnd& end, Instant now, Effects& out);
-bool OnFetchChunks(ReplicaState& s, uint64_t id, std::vector<ChunkKey>& chunks, Effects& out);
+bool OnFetchChunks(ReplicaState& s, uint64_t id, std::vector<ChunkSize>& chunks, Effects& out);
 bool OnFetchScan(ReplicaState& s, StoreScanResult& result, Effects& out);
 bool OnFetchPending(ReplicaState& s, StorePendingResult& result, Effects& out);
 
@@ -172,7 +172,8 @@ void FeedSources(ReplicaState& s, const Entry& entry, Effects& out);
 // What a scanned entry counts in the window of a session.
 inline uint64_t ScanBytes(const Entry& entry) { return entry.payload.size() + 64; }
 void EndSource(ReplicaState& s, DiskId target, std::string reason, Effects& out);
-bool OnSyncChunks(ReplicaState& s, uint64_t id, std::vector<ChunkKey>& chunks, Effects& out);
+bool OnSyncChunks(ReplicaState& s, uint64_t id, std::vector<ChunkSize>& chunks, Effects& out);
+absl::InlinedVector<ResyncStatus, 1> Resyncs(const ReplicaState& s);
 bool OnSyncScan(ReplicaState& s, StoreScanResult& result, Effects& out);
 bool OnSyncPending(ReplicaState& s, StorePendingResult& result, Effects& out);
 
@@ -194,5 +195,6 @@ void BreakSync(ReplicaState& s, Effects& out);
 void RepeatSync(ReplicaState& s, Instant now, Effects& out);
 // F of this member as far as bases prove it.
 Version LowestBase(const ReplicaState& s);
+std::optional<Version> DurableBase(const ReplicaState& s);
 
 }  // namespace storpool::chain

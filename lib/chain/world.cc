@@ -40,7 +40,7 @@ World::World(int disks) : pool_(std::make_unique<BufferPool>()) {
 
 World::~World() = default;
 
-void World::Start(DiskId disk) {
+void World::Start(DiskId disk, bool damaged) {
   Node& node = nodes_.at(disk);
   node.incarnation = Incarnation(node.incarnation.value() + 1);
   node.holder = std::make_unique<PromiseHolder>(Duration::Millis(kLeaseMs));
@@ -49,7 +49,8 @@ void World::Start(DiskId disk) {
   node.timer = Instant::Max();
   node.replica = std::make_unique<Replica>(
       node.store.Load(), node.store.content().config,
-      OwnDisk{disk, StoreId(100u + disk.value()), node.incarnation}, now_, *node.leases, *pool_);
+      OwnDisk{disk, StoreId(100u + disk.value()), node.incarnation, damaged}, now_, *node.leases,
+      *pool_);
   for (DiskId other : disks_) {
     if (other != disk && alive(other)) Connect(disk, other);
   }
@@ -198,6 +199,10 @@ void World::Name(const model::ChainConfig& config) {
 void World::TellName(DiskId disk) {
   if (!alive(disk) || newest.named.epoch == Epoch()) return;
   Run(disk, [&](Replica& r, Effects& out) { r.OnName(newest, now_, out); });
+}
+
+void World::Discard(DiskId disk) {
+  Run(disk, [&](Replica& r, Effects& out) { r.OnDiscard(newest.named, now_, out); });
 }
 
 bool World::Open() {

@@ -41,7 +41,8 @@ class World {
   static constexpr ChainId kChain = ChainId(TableId(1), 0);
 
   // ---- Nodes. A crash loses what is not durable and every message to and from the disk.
-  void Start(DiskId disk);
+  // `damaged`: its store has found that it lost what was durable.
+  void Start(DiskId disk, bool damaged = false);
   void Crash(DiskId disk);
   bool alive(DiskId disk) const { return nodes_.at(disk).replica != nullptr; }
   Replica& replica(DiskId disk) { return *nodes_.at(disk).replica; }
@@ -70,6 +71,8 @@ class World {
   // Names it; TellName brings it to a member that is alive.
   void Name(const model::ChainConfig& config);
   void TellName(DiskId disk);
+  // Orders a former member to forget the chain, by the newest config.
+  void Discard(DiskId disk);
   // Marks the newest named epoch opened, if its coordinator has said so; tells nobody.
   bool Open();
   void TellOpened(DiskId disk);

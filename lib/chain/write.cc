@@ -101,7 +101,7 @@ void AnswerWriteWith(const ReplicaState& s, const WriteRequest& request, ClientR
                      Result result, Effects& out) {
   wire::RelayAnswer relay;
   relay.common = s.CommonTo(s.self.disk);
-  relay.answer = {s.chain, request.session, request.number, result};
+  relay.answer = {s.chain, request.session, request.number, result, request.attempt};
   out.Add(AnswerWrite{client, s.self.disk, std::move(relay)});
 }
 

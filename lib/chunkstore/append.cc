@@ -184,4 +184,11 @@ void ChunkStoreImpl::SetCommitted(ChainId chain, Version committed) {
   if (denied_) ScheduleBatch();
 }
 
+Version ChunkStoreImpl::DurableCommitted(ChainId chain) const {
+  const auto it = state_.chains().find(chain);
+  if (it == state_.chains().end()) return Version();
+  const uint64_t durable = writers_[static_cast<size_t>(StreamId::kLog)]->durable_number();
+  return it->second.marked_in <= durable ? it->second.marked : it->second.proven;
+}
+
 }  // namespace storpool::chunkstore

@@ -188,10 +188,12 @@ class ChunkStore {
 
   // W: moves the chain's pending entries up to it to the index. Written with later records (5.3d).
   virtual void SetCommitted(ChainId chain, Version committed) = 0;
+  // A W of the chain that would survive power loss now; lags behind what SetCommitted said.
+  virtual Version DurableCommitted(ChainId chain) const = 0;
 
   virtual void Read(ReadOp* op) = 0;
   // Chunks of the chain whose highest committed version is above `above`, in key order.
-  virtual std::vector<ChunkKey> ChunksAbove(ChainId chain, Version above) const = 0;
+  virtual std::vector<ChunkSize> ChunksAbove(ChainId chain, Version above) const = 0;
   virtual void Scan(ScanOp* op) = 0;
   // The pending entries above `above`, with payload, in version order (resync stream, level-out
   // fetch, resend after a broken link). Payload is read back from the device where needed.

@@ -169,6 +169,10 @@ void ChunkStoreImpl::BeforeSeal(Batch& batch) {
       record.version = chain.applied.raw();
       batch.writer.AddFixed(RecordKind::kCommitted, record);
       chain.written = chain.applied;
+      if (chain.marked_in <= log().durable_number()) {
+        chain.proven = std::exchange(chain.marked, chain.applied);
+        chain.marked_in = log().last_sealed().number + 1;
+      }
     }
     chain.listed_dirty = false;
     dirty.pop_back();
@@ -247,12 +251,15 @@ std::optional<std::string> ChunkStoreImpl::Note(const std::string& key) const {
   return it->second;
 }
 
-std::vector<ChunkKey> ChunkStoreImpl::ChunksAbove(ChainId chain, Version above) const {
-  std::vector<ChunkKey> keys;
+std::vector<ChunkSize> ChunkStoreImpl::ChunksAbove(ChainId chain, Version above) const {
+  std::vector<ChunkSize> chunks;
   for (const auto& [key, chunk] : state_.index().chunks()) {
-    if (chunk->chain == chain && chunk->highest > above) keys.push_back(key);
+    if (chunk->chain != chain || chunk->highest <= above) continue;
+    uint64_t blocks = 0;
+    for (const Index::Page& page : chunk->pages) blocks += page.uniform_hole ? 0 : page.count();
+    chunks.push_back({key, blocks * kBlockBytes});
   }
-  return keys;
+  return chunks;
 }
 
 void ChunkStoreImpl::StartTask(Task task) {

@@ -60,9 +60,10 @@ class ChunkStoreImpl : public ChunkStore,
   uint64_t AppendNote(std::string key, std::string value) override;
   std::optional<std::string> Note(const std::string& key) const override;
   void SetCommitted(ChainId chain, Version committed) override;
+  Version DurableCommitted(ChainId chain) const override;
 
   void Read(ReadOp* op) override { reader_.Read(op); }
-  std::vector<ChunkKey> ChunksAbove(ChainId chain, Version above) const override;
+  std::vector<ChunkSize> ChunksAbove(ChainId chain, Version above) const override;
   void Scan(ScanOp* op) override;
   void PendingAbove(ChainId chain, Version above,
                     absl::AnyInvocable<void(absl::StatusOr<std::vector<Entry>>)> done) override;

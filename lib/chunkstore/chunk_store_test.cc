@@ -99,6 +99,30 @@ TEST_F(ChunkStoreTest, PendingStaysPendingOverARestart) {
   EXPECT_TRUE(Read({5, 1}).Matches(0, V(1, 2)));
 }
 
+TEST_F(ChunkStoreTest, ADurableWLagsAndIsNotTakenBack) {
+  Write(V(1, 1), {0, 1});
+  store().SetCommitted(kChain, V(1, 1));
+  EXPECT_EQ(store().DurableCommitted(kChain), Version());  // said, not written yet
+  life_->Idle();
+  EXPECT_EQ(store().DurableCommitted(kChain), V(1, 1));
+  Write(V(1, 2), {1, 1});
+  store().SetCommitted(kChain, V(1, 2));
+  EXPECT_EQ(store().DurableCommitted(kChain), V(1, 1));
+  Restart();
+  EXPECT_EQ(store().TakeChains()[kChain].committed, V(1, 1));
+  EXPECT_EQ(store().DurableCommitted(kChain), V(1, 1));
+  store().SetCommitted(kChain, V(1, 2));
+  life_->Idle();
+  EXPECT_EQ(store().DurableCommitted(kChain), V(1, 2));
+  const std::vector<ChunkSize> chunks = store().ChunksAbove(kChain, V(1, 1));
+  ASSERT_EQ(chunks.size(), 1u);
+  EXPECT_EQ(chunks[0].chunk, kKey);
+  EXPECT_EQ(chunks[0].data_bytes, 2 * kBlockBytes);
+  store().AppendDiscardChain(kChain);
+  life_->Run();
+  EXPECT_EQ(store().DurableCommitted(kChain), Version());
+}
+
 TEST_F(ChunkStoreTest, VoidDropsPendingBeforeItOnly) {
   Write(V(1, 1), {0, 1});
   Write(V(1, 2), {1, 1});

@@ -13,7 +13,8 @@ Task ReadSuperblocks(env::Device& device, BufferPool& pool, Superblock* superblo
   const uint64_t size = device.info().size_bytes;
   if (size < 2 * kAreaBytes + 4096) co_return absl::NotFoundError("too small for a chunk store");
   Buffer block = pool.Allocate(kSuperblockBytes);
-  absl::Status problem = absl::NotFoundError("no superblock of a chunk store");
+  absl::Status problem =
+      absl::NotFoundError("it is no disk of a cluster: 'disk init' makes it one");
   bool found = false;
   uint64_t end = size;
   for (int copy = 0; copy < 2; ++copy) {

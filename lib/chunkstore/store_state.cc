@@ -115,6 +115,7 @@ void StoreState::Apply(const Record& record, uint64_t location, uint64_t memory_
       chain.record.committed = std::max(chain.record.committed, version);
       CommitReady(chain);
       chain.written = std::max(chain.written, version);
+      if (replay) chain.marked = chain.written;
       return;
     }
     case RecordKind::kMoved: {
@@ -306,7 +307,7 @@ void StoreState::DiscardChain(ChainId id) {
   ChainRecord fresh;
   fresh.chain = id;
   chain.record = std::move(fresh);
-  chain.applied = chain.written = Version();
+  chain.applied = chain.written = chain.marked = chain.proven = Version();
   if (!chain.pending.empty() || chain.listed_dirty) return;
   chains_.erase(id);
 }

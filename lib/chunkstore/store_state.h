@@ -26,6 +26,10 @@ struct ChainState {
   Version applied;            // all pending up to here have moved: what a W record may say (5.3d)
   Version written;            // the W of the newest sealed record
   bool listed_dirty = false;  // in StoreState::dirty()
+  // A W is durable when the batch of the log that holds its record is. One at a time is waited for.
+  Version marked;
+  uint64_t marked_in = 0;
+  Version proven;  // until then
 };
 
 EntryRecord ToRecord(ChainId chain, const Entry& entry);

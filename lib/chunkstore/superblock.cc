@@ -44,10 +44,12 @@ absl::Status DecodeSuperblock(std::span<const uint8_t> block, Superblock* superb
   SP_CHECK(block.size() >= sizeof *superblock);
   std::memcpy(superblock, block.data(), sizeof *superblock);
   if (superblock->magic != Superblock::kMagic) {
-    return absl::NotFoundError("no superblock of a chunk store");
+    return absl::NotFoundError("it is no disk of a cluster: 'disk init' makes it one");
   }
   if (superblock->crc != SuperblockCrc(*superblock)) {
-    return absl::DataLossError("superblock checksum is wrong");
+    return absl::DataLossError(
+        "both superblocks are damaged: forget the disk, and make it anew with 'disk init'; its "
+        "chains have other mirrors");
   }
   if (superblock->format_version != kFormatVersion) {
     return absl::FailedPreconditionError(

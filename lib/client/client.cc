@@ -32,6 +32,7 @@ Client::Client(ClientOptions options, env::Reactor& reactor, ChannelOpener& open
       context_{reactor, directory_, connections_, pool, calls_, requests_, read_ids_, log},
       heartbeat_every_(Duration::Millis(kHeartbeatMs)),
       heartbeat_(reactor, [this] { SendHeartbeat(); }),
+      register_again_(reactor, [this] { Register(); }),
       tick_(reactor, [this] { Tick(); }),
       reap_(reactor, [this] { ended_.clear(); }) {}
 
@@ -109,7 +110,10 @@ void Client::Reconcile() {
       if (attachment.detaching()) TakeDetach(it->second);
       continue;
     }
-    if (attachment.detaching()) continue;
+    if (attachment.detaching()) {
+      SayDetached(attachment);
+      continue;
+    }
     // A session never begins twice: its numbers would (5.8).
     const auto over = over_.find(VolumeId(attachment.volume()));
     if (over != over_.end() && over->second >= Generation(attachment.generation())) continue;

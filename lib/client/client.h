@@ -97,6 +97,7 @@ class Client final : private control::MetadataLink::Handler,
   // VolumeEvents
   void OnLineNeeded(LineageId lineage) override;
 
+  void Register();
   void OnRegistered(const Registered& message);
   void OnSections(const Sections& sections);
   void OnOpened(const Opened& opened);
@@ -107,6 +108,7 @@ class Client final : private control::MetadataLink::Handler,
   void Subscribe(const std::set<std::string>& sections);
   void SendHeartbeat();
   void SendReady(const Attached& attached, bool is_attached, const absl::Status& error);
+  void SayDetached(const Attachment& attachment);
 
   // Brings the volumes to what the attachments say.
   void Reconcile();
@@ -142,6 +144,7 @@ class Client final : private control::MetadataLink::Handler,
   Duration heartbeat_every_;
   std::string cluster_name_;
   env::Timer heartbeat_;
+  env::Timer register_again_;
   env::Timer tick_;
   env::Timer reap_;
 };

@@ -11,9 +11,13 @@ namespace storpool::client {
 
 void Client::OnLinkUp() {
   link_up_ = true;
+  Register();
+}
+
+void Client::Register() {
   registered_ = false;
   ToMetadata message;
-  Register& hello = *message.mutable_register_();
+  storpool::Register& hello = *message.mutable_register_();
   hello.set_cluster(options_.cluster.data(), options_.cluster.size());
   std::array<uint8_t, 16> nonce;
   entropy_.Fill(nonce);
@@ -36,6 +40,7 @@ void Client::OnLinkDown(const absl::Status& reason) {
   }
   link_up_ = registered_ = false;
   heartbeat_.Stop();
+  register_again_.Stop();
 }
 
 void Client::OnLinkMessage(const FromMetadata& message) {
@@ -44,6 +49,8 @@ void Client::OnLinkMessage(const FromMetadata& message) {
       return OnRegistered(message.registered());
     case FromMetadata::kRefused:
       registered_ = false;
+      heartbeat_.Stop();
+      if (!message.refused().final()) register_again_.StartIn(kRegisterAgain);
       return events_.OnRefused(message.refused().reason(), message.refused().final());
     default:
       break;
@@ -136,6 +143,18 @@ void Client::SendReady(const Attached& attached, bool is_attached, const absl::S
   ready.set_attached(is_attached);
   if (is_attached) ready.set_device(attached.device);
   if (!error.ok()) ready.set_error(std::string(error.message()));
+  metadata_.Send(message);
+}
+
+// A detach was asked for, and nobody here has the volume: it went with a former life of this client
+// or with its session. Without a word the detach would wait for ever.
+void Client::SayDetached(const Attachment& attachment) {
+  if (!registered_) return;
+  ToMetadata message;
+  AttachmentReady& ready = *message.mutable_attachment_ready();
+  ready.set_volume(attachment.volume());
+  ready.set_generation(attachment.generation());
+  ready.set_attached(false);
   metadata_.Send(message);
 }
 

@@ -223,6 +223,16 @@ TEST_F(ClientTest, APlainDetachWaitsForRequestsAndTheirOwner) {
   EXPECT_EQ(gone, std::vector<std::string>{"disk1"});
 }
 
+// Found by the simulator: the detach of a client that has died meanwhile hung for ever.
+TEST_F(ClientTest, ADetachOfWhatAFormerLifeHadOpenIsConfirmed) {
+  Register();
+  SendAttachment(1, 3, true, true);
+  EXPECT_EQ(LastReady().volume(), 5u);
+  EXPECT_EQ(LastReady().generation(), 3u);
+  EXPECT_FALSE(LastReady().attached());
+  EXPECT_EQ(client.FindVolume("disk1"), nullptr);
+}
+
 TEST_F(ClientTest, ADetachWithNothingUnderWayIsConfirmed) {
   Attach();
   SendAttachment(2, 3, true, true);

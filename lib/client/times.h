@@ -22,4 +22,7 @@ inline constexpr Duration kTick = Duration::Millis(250);
 inline constexpr Duration kPatience = Duration::Millis(1000);
 inline constexpr Duration kNodeSilence = Duration::Millis(3000);
 
+// Metadata is asked again after it has refused this client for now.
+inline constexpr Duration kRegisterAgain = Duration::Millis(250);
+
 }  // namespace storpool::client

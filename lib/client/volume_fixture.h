@@ -124,8 +124,8 @@ class VolumeFixture : public testing::Test, public NodeEvents, public VolumeEven
 
   void Answer(const std::string& address, const wire::WriteRequest& request,
               wire::Result result = wire::Result::kOk) {
-    nodes.Deliver(address,
-                  wire::WriteAnswer{request.chain, request.session, request.number, result});
+    nodes.Deliver(address, wire::WriteAnswer{request.chain, request.session, request.number, result,
+                                             request.attempt});
   }
   // Every block data, filled with `fill`.
   wire::ReadAnswer Filled(const wire::ReadRequest& request, uint8_t fill) {

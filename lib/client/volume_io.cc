@@ -110,6 +110,7 @@ void Volume::Transmit(Request& request) {
     m.session = identity_.session;
     m.number = request.order;
     m.answered_below = request.chain->answered_below();
+    m.attempt = request.tries;
     m.line_version = line_.version;
     m.op = request.kind == RequestKind::kHole ? wire::WriteOp::kHole : wire::WriteOp::kWrite;
     m.lineage = identity_.lineage;
@@ -148,9 +149,9 @@ void Volume::OnWriteAnswer(const wire::WriteAnswer& answer) {
   if (request == nullptr) return;  // answered before, by another member
   std::optional<absl::Status> status = absl::OkStatus();
   if (answer.result != wire::Result::kOk) {
-    // A refusal counts for the try that is out only; one that is not out is about to be sent
-    // anyway.
-    if (request->sent_to == nullptr) return;
+    // A refusal counts for the try that is out only, and not if it is about an earlier one; one
+    // that is not out is about to be sent anyway.
+    if (request->sent_to == nullptr || answer.attempt != request->tries) return;
     status = TakeRefusal(request, answer.result);
     if (!status.has_value()) return;
   }
@@ -218,12 +219,9 @@ std::optional<absl::Status> Volume::TakeRefusal(Request* request, wire::Result r
           "volume ", name(), " was taken from this client: another attachment has replaced it")));
       return std::nullopt;
     case wire::Result::kNoSpace:
-      // After several tries another copy may still be taken: held rather than called failed while
-      // it may land (hazard 1.3).
-      if (request->tries > 1) {
-        lane.Refused(request);
-        return std::nullopt;
-      }
+      // The last copy that was sent is refused, and no earlier one can land any more (hazard 1.3):
+      // in a lower epoch nothing is committed now, or this head would know it; in this one the head
+      // had all earlier copies before this, or takes nothing from their connection (5.8).
       return Failed(*request, absl::StatusCode::kResourceExhausted,
                     "a disk of its chain is full: delete or trim something, or add disks");
     case wire::Result::kBeyondEnd:

@@ -122,6 +122,7 @@ class Exports final : public client::ClientEvents, public nbd::ExportDirectory {
   // client::ClientEvents
   void OnRegistered() override {
     registered_ = true;
+    refusal_.clear();
     waiters_.Check();
   }
   std::string OnAttached(client::Volume& volume) override {
@@ -159,8 +160,11 @@ class Exports final : public client::ClientEvents, public nbd::ExportDirectory {
     server_.CloseExport(volume.name(), [device] {});
   }
   void OnRefused(std::string_view reason, bool final) override {
-    options_.log->Log(env::LogLevel::kError, "client",
-                      absl::StrCat("metadata refuses this client: ", std::string(reason)));
+    if (refusal_ != reason) {
+      options_.log->Log(env::LogLevel::kError, "client",
+                        absl::StrCat("metadata refuses client ", options_.id.value(), ": ",
+                                     std::string(reason), final ? "" : "; it is asked again"));
+    }
     refusal_ = reason;
     refused_finally_ = final;
     waiters_.Check();

@@ -68,6 +68,7 @@ class NodeServer::Impl {
         .listen_address = options_.listen,
         .advertised_address = "",
         .disks = {},
+        .on_refused = options_.on_refused,
     };
     for (const std::string& path : options_.disks) {
       auto device = env::PosixDevice::Open(reactor, path);

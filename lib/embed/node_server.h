@@ -1,8 +1,10 @@
 // A storage node on a thread of its own: what storpool_node is, and what an appliance links.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -17,10 +19,13 @@ struct NodeServerOptions {
   std::string name;  // for people; empty: "node ID"
   std::string fault_set;
   ClusterFile cluster;
-  std::vector<std::string> metadata;  // "host:port" of each metadata daemon
+  std::vector<std::string> metadata;   // "host:port" of each metadata daemon
   std::string listen = "127.0.0.1:0";  // for clients and other nodes
   std::vector<std::string> disks;      // files or block devices, made by `storpoolctl disk init`
   env::LogSink* log = nullptr;         // outlives the node
+  // Metadata does not take this node in, and trying again will not help: another cluster, a wrong
+  // secret, an id that another node has. Called on the node's thread.
+  std::function<void(std::string_view reason)> on_refused;
 };
 
 class NodeServer {

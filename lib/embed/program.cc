@@ -24,6 +24,7 @@ sigset_t EndingSignals() {
 Ending::Ending() {
   const sigset_t signals = EndingSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of that file
 }
 
 int Ending::Wait() {
@@ -44,8 +45,8 @@ absl::StatusOr<env::LogLevel> ParseLogLevel(std::string_view text) {
   if (text == "info") return env::LogLevel::kInfo;
   if (text == "warning") return env::LogLevel::kWarning;
   if (text == "error") return env::LogLevel::kError;
-  return absl::InvalidArgumentError(absl::StrCat(
-      "--log_level=", std::string(text), " is none of debug, info, warning and error"));
+  return absl::InvalidArgumentError(absl::StrCat("--log_level=", std::string(text),
+                                                 " is none of debug, info, warning and error"));
 }
 
 std::vector<std::string> SplitList(std::string_view text) {

@@ -243,6 +243,35 @@ TEST_F(ChainsTest, MassSilenceWaits) {
   EXPECT_EQ(cluster.FullyServing(3), 64u);
 }
 
+TEST_F(ChainsTest, WhatIsLeftOfAResyncIsKnownUntilItsEpochEnds) {
+  cluster.Standard();
+  cluster.node(2).promotes = false;
+  cluster.node(2).Kill(/*refused=*/true);
+  cluster.Run(Duration::Millis(400));
+  cluster.node(2).Start();
+  cluster.Run(Duration::Seconds(1));
+  ASSERT_EQ(WithRole(20, CHAIN_ROLE_SYNCING), 64u);
+  const auto& [chain, record] = *cluster.state().chains().begin();
+  const ChainConfig config = record.config().named();
+  ToMetadata message;
+  ResyncLeft& left = *message.mutable_member_bases()->add_resyncs();
+  left.set_chain(static_cast<uint32_t>(chain));
+  left.set_epoch(config.epoch());
+  left.set_disk(20);
+  left.set_left_bytes(12345);
+  const metadata::LiveView& live = cluster.leader().live();
+  cluster.node(1).Say(message);
+  ASSERT_NE(live.resync(left.chain(), 20), nullptr);
+  EXPECT_EQ(live.resync(left.chain(), 20)->left_bytes(), 12345u);
+  cluster.node(2).promotes = true;
+  cluster.node(2).Promote();
+  cluster.Run(Duration::Seconds(2));
+  EXPECT_EQ(cluster.FullyServing(3), 64u);
+  EXPECT_EQ(live.resync(left.chain(), 20), nullptr);
+  cluster.node(1).Say(message);  // late
+  EXPECT_EQ(live.resync(left.chain(), 20), nullptr);
+}
+
 TEST_F(ChainsTest, TheHorizonIsTheLowestBaseOfAllMembers) {
   cluster.Standard();
   const uint32_t chain = static_cast<uint32_t>(cluster.state().chains().begin()->first);

@@ -257,5 +257,34 @@ TEST_F(ClusterTest, AnUnknownCommandChangesNothingButTheIndex) {
   EXPECT_EQ(cluster.state().applied(), applied + 1);  // a failed command changes its index alone
 }
 
+TEST_F(ClusterTest, ASecondProcessOfANodeWaitsAndIsThenRefusedForGood) {
+  cluster.Standard();
+  cluster.node(1).Kill(true);
+  cluster.node(1).Start();  // another life than the twin's
+  cluster.Run(Duration::Seconds(2));
+  FakeNode twin(cluster, 1);
+  twin.Start();
+  const auto ask = [&] {
+    twin.Cut();
+    twin.Connect();
+    cluster.Run(Duration::Millis(50));
+    twin.Pump();
+  };
+  ask();
+  EXPECT_NE(twin.refusal.find("another process is node 1 already"), std::string::npos);
+  EXPECT_FALSE(twin.refused_for_good);
+  cluster.Run(cluster.options.ejection * 2);
+  ask();
+  EXPECT_TRUE(twin.refused_for_good);
+  EXPECT_FALSE(twin.registered);
+  EXPECT_TRUE(cluster.node(1).registered);
+  // A process whose link stands but that says nothing is dead in the end: the other takes over.
+  cluster.node(1).mute = true;
+  cluster.Run(cluster.options.ejection);
+  ask();
+  EXPECT_TRUE(twin.registered);
+  twin.Kill(true);
+}
+
 }  // namespace
 }  // namespace storpool::metadata

@@ -79,6 +79,7 @@ void FakePeer::Pump() {
   messages.swap(inbox_);
   for (const FromMetadata& message : messages) {
     if (message.has_refused()) refusal = message.refused().reason();
+    if (message.has_refused()) refused_for_good = message.refused().final();
     if (message.has_registered()) {
       registered = true;
       ToMetadata subscribe;

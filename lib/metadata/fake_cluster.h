@@ -39,7 +39,8 @@ class FakePeer : public control::Peer {
 
   bool mute = false;  // hears, but says nothing
   std::string secret = "secret";
-  std::string refusal;
+  std::string refusal;  // the last one
+  bool refused_for_good = false;
   bool registered = false;
   std::map<std::string, Section> sections;  // newest of each
   std::vector<SectionVersion> follows;

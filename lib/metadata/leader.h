@@ -34,7 +34,7 @@ struct Options {
   Duration heartbeat = Duration::Millis(kHeartbeatMs);
   Duration ejection = Duration::Millis(kEjectionMs);
   Duration rebuild_delay = Duration::Millis(kRebuildDelayMs);
-  Duration tick = Duration::Millis(100);
+  Duration tick = Duration::Millis(250);
   // A chain that was not opened is named again after this, then after twice as long, and so on.
   Duration name_retry = Duration::Millis(2000);
   Duration name_retry_max = Duration::Millis(30000);
@@ -108,7 +108,8 @@ class Leader : public control::PeerHandler {
   // registration.cc
   void OnRegister(const std::shared_ptr<PeerState>& peer, const Register& message);
   absl::Status CheckRegister(const Register& message) const;
-  void Refuse(PeerState& peer, const absl::Status& why, bool final);
+  void Refuse(PeerState& peer, const absl::Status& why);
+  absl::Status CheckAlone(const PeerState& peer) const;
   void Welcome(PeerState& peer);
   void WelcomeNode(const PeerState& peer);
   std::shared_ptr<PeerState> StateOf(control::Peer* link) const;
@@ -161,6 +162,11 @@ class Leader : public control::PeerHandler {
   FenceProgress fence_progress_;
   std::map<uint64_t, std::shared_ptr<PeerState>> peers_;  // in order of arrival
   std::map<control::Peer*, uint64_t> arrivals_;           // for lookup only
+  struct Waiting {
+    uint64_t process = 0;
+    Instant since;
+  };
+  std::map<std::pair<Kind, uint32_t>, Waiting> refused_;  // as busy, newest process of each id
   uint64_t next_arrival_ = 1;
   std::map<uint64_t, absl::StatusOr<CommandResult>> results_;  // by proposal, until Append's done
   std::set<uint64_t> mine_;                                    // proposals without a result

@@ -40,6 +40,10 @@ class LiveView {
   const MemberBase* base(uint32_t chain, uint32_t disk) const {
     return Find(bases_, std::pair(chain, disk));
   }
+  // Of the open epoch, from its source; nullptr if none was reported.
+  const ResyncLeft* resync(uint32_t chain, uint32_t target) const {
+    return Find(resyncs_, std::pair(chain, target));
+  }
   const std::deque<RaisedAlarm>& alarms() const { return alarms_; }  // oldest first
   int64_t started_seconds() const { return started_seconds_; }
 
@@ -60,7 +64,8 @@ class LiveView {
   std::map<uint32_t, PeerFacts> nodes_;
   std::map<uint32_t, PeerFacts> clients_;
   std::map<uint32_t, DiskRoom> rooms_;
-  std::map<std::pair<uint32_t, uint32_t>, MemberBase> bases_;  // chain, disk
+  std::map<std::pair<uint32_t, uint32_t>, MemberBase> bases_;    // chain, disk
+  std::map<std::pair<uint32_t, uint32_t>, ResyncLeft> resyncs_;  // chain, target
   std::deque<RaisedAlarm> alarms_;
   int64_t started_seconds_ = 0;
 };

@@ -141,11 +141,17 @@ void Leader::Handle(PeerState& peer, const AttachmentReady& message) {
 
 void Leader::Handle(PeerState& peer, const MemberBases& message) {
   if (message.bases_size() > kBasesPerMessageMax) return;
+  if (message.resyncs_size() > kBasesPerMessageMax) return;
   for (const MemberBase& base : message.bases()) {
     const ChainRecord* chain = state_.FindChain(base.chain());
     if (chain == nullptr || !OwnsDisk(peer, base.disk())) continue;
     live_.bases_[{base.chain(), base.disk()}] = base;
     bases_changed_ = true;
+  }
+  for (const ResyncLeft& left : message.resyncs()) {
+    const ChainRecord* chain = state_.FindChain(left.chain());
+    if (chain == nullptr || chain->config().named().epoch() != left.epoch()) continue;
+    live_.resyncs_[{left.chain(), left.disk()}] = left;
   }
   if (bases_changed_) Changed();
 }

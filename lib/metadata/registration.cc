@@ -99,7 +99,7 @@ absl::Status Leader::CheckRegister(const Register& message) const {
 
 void Leader::OnRegister(const std::shared_ptr<PeerState>& peer, const Register& message) {
   if (const absl::Status ok = CheckRegister(message); !ok.ok()) {
-    Refuse(*peer, ok, !absl::IsFailedPrecondition(ok));
+    Refuse(*peer, ok);
     return;
   }
   peer->registered = false;
@@ -107,6 +107,7 @@ void Leader::OnRegister(const std::shared_ptr<PeerState>& peer, const Register& 
   peer->hello = message;
   peer->kind = message.has_node() ? Kind::kNode : Kind::kClient;
   peer->id = message.has_node() ? message.node().id() : message.client().id();
+  if (const absl::Status alone = CheckAlone(*peer); !alone.ok()) return Refuse(*peer, alone);
   Command command;
   if (message.has_node()) {
     NodeJoined& joined = *command.mutable_node_joined();
@@ -124,12 +125,35 @@ void Leader::OnRegister(const std::shared_ptr<PeerState>& peer, const Register& 
     if (result.ok()) {
       Welcome(*joined);
     } else {
-      Refuse(*joined, result.status(), false);
+      Refuse(*joined, result.status());
     }
   });
 }
 
-void Leader::Refuse(PeerState& peer, const absl::Status& why, bool final) {
+// Two processes of one id would take the cluster from each other for ever. The second one has to
+// wait: until the link of the first breaks, or it has been silent for so long that it is dead.
+absl::Status Leader::CheckAlone(const PeerState& peer) const {
+  for (const auto& [arrival, other] : peers_) {
+    if (!other->Is(peer.kind, peer.id) || other->process == peer.process) continue;
+    const bool node = peer.kind == Kind::kNode;
+    const PeerFacts facts = node ? live_.node(peer.id) : live_.client(peer.id);
+    if (reactor_.Now() - facts.last_heard >= options_.ejection) continue;
+    return Busy(absl::StrCat("another process is ", NameOf(peer), " already",
+                             facts.address.empty() ? "" : absl::StrCat(", at ", facts.address),
+                             "; stop that one, or give this one another --id"));
+  }
+  return absl::OkStatus();
+}
+
+// What is busy may become free, as when a process is replaced; not after so long, when whoever is
+// in the way has been heard of again and again. A cluster may yet be made. All else stays as it is.
+void Leader::Refuse(PeerState& peer, const absl::Status& why) {
+  bool final = !absl::IsFailedPrecondition(why);
+  if (absl::IsUnavailable(why)) {
+    Waiting& waiting = refused_[{peer.kind, peer.id}];
+    if (waiting.process != peer.process) waiting = {peer.process, reactor_.Now()};
+    final = reactor_.Now() - waiting.since >= options_.ejection * 2;
+  }
   if (peer.kind != Kind::kUnknown || final) {
     sink_.Log(env::LogLevel::kWarning, "metadata",
               absl::StrCat("refused ", NameOf(peer), ": ", std::string(why.message())));
@@ -144,6 +168,7 @@ void Leader::Welcome(PeerState& peer) {
   // A newer link or process of the same one takes over; the older is heard no more.
   CloseOther(peer.kind, peer.id, &peer);
   peer.registered = true;
+  refused_.erase({peer.kind, peer.id});
   PeerFacts& facts = peer.kind == Kind::kNode ? live_.nodes_[peer.id] : live_.clients_[peer.id];
   facts.up = true;
   facts.last_heard = reactor_.Now();

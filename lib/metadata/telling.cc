@@ -131,6 +131,7 @@ void Leader::ForgetBasesOfOthers(uint32_t chain) {
     return entry.first.first == chain &&
            (record == nullptr || !Has(record->config().named(), entry.first.second));
   });
+  std::erase_if(live_.resyncs_, [&](const auto& entry) { return entry.first.first == chain; });
 }
 
 // Up to where every member that may return has everything (5.6). One that is not known, or has

@@ -67,7 +67,7 @@ void ChainHost::Do(chain::StoreScan&& e) { disk_.Scan(*this, std::move(e)); }
 void ChainHost::Do(chain::StorePendingAbove&& e) { disk_.ReadPending(*this, e); }
 
 void ChainHost::Do(chain::StoreListChunks&& e) {
-  std::vector<ChunkKey> chunks = disk_.store().ChunksAbove(chain_, e.above);
+  std::vector<ChunkSize> chunks = disk_.store().ChunksAbove(chain_, e.above);
   Step([&](chain::Replica& r, Instant now, chain::Effects& out) {
     r.OnStoreChunks(e.id, std::move(chunks), now, out);
   });

@@ -69,8 +69,6 @@ class ChainHost {
   bool StillAwaits() { return awaits_ = !records_.empty(); }
   // The store's records up to `position` are durable.
   void OnDurable(uint64_t position);
-  // As the target said last; for `volume status`.
-  const chain::SyncProgress& sync_progress() const { return sync_progress_; }
 
  private:
   void Run();
@@ -97,7 +95,6 @@ class ChainHost {
   void Do(chain::OpenReady&& e);
   void Do(chain::LevelFailed&& e);
   void Do(chain::Promotable&& e);
-  void Do(chain::SyncProgress&& e) { sync_progress_ = e; }
   void Do(chain::Raised&& e);
   void Do(chain::Alarm&& e);
   void Do(chain::SetTimer&& e);
@@ -115,7 +112,6 @@ class ChainHost {
   Instant deadline_ = Instant::Max();
   Epoch seen_epoch_;
   bool seen_opened_ = false;
-  chain::SyncProgress sync_progress_;
 };
 
 }  // namespace storpool::node

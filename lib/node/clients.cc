@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "lib/node/chain_table.h"
+#include "lib/node/leases.h"
 #include "lib/node/lines.h"
 
 namespace storpool::node {
@@ -148,7 +149,7 @@ void Clients::OnWrite(Client& client, wire::WriteRequest&& request) {
   if (host == nullptr) result = wire::Result::kNotServing;
   if (result != wire::Result::kOk) {
     client.connection().Send(
-        wire::WriteAnswer{request.chain, request.session, request.number, result});
+        wire::WriteAnswer{request.chain, request.session, request.number, result, request.attempt});
     return;
   }
   host->Step([&](chain::Replica& r, Instant now, chain::Effects& out) {
@@ -169,6 +170,7 @@ void Clients::OnRead(Client& client, const wire::ReadRequest& request) {
     client.connection().Send(answer);
     return;
   }
+  services_.leases->OnRead();
   host->Step([&](chain::Replica& r, Instant now, chain::Effects& out) {
     r.OnRead(request, client.ref(), *line, now, out);
   });

@@ -164,7 +164,7 @@ void DiskHost::ReadPending(ChainHost& host, const chain::StorePendingAbove& pend
 }
 
 void DiskHost::OnDiscarded(ChainId chain, uint64_t position) {
-  WhenDurable(position, [this, chain] { services_.metadata->Discarded(own_.disk, chain); });
+  WhenDurable(position, [this, chain] { services_.metadata->Discarded(own_.disk, {chain}); });
 }
 
 void DiskHost::WhenDurable(uint64_t position, absl::AnyInvocable<void()> done) {

@@ -7,6 +7,12 @@
 #include "lib/node/peers.h"
 
 namespace storpool::node {
+namespace {
+
+// Reads that come at least this often find a lease.
+constexpr Duration kWantedAfterRead = Duration::Millis(4 * kLeaseMs);
+
+}  // namespace
 
 Leases::Leases(Services& services)
     : services_(services),
@@ -51,6 +57,13 @@ void Leases::OnAnswer(NodeId node, const wire::PromiseAnswer& answer) {
   }
 }
 
+void Leases::OnRead() {
+  const Instant now = services_.reactor.Now();
+  const bool paused = wanted_until_ <= now;
+  wanted_until_ = now + kWantedAfterRead;
+  if (paused) AskDue();
+}
+
 void Leases::OnPeerReady(NodeId node) {
   if (asked_.contains(node)) AskDue();
 }
@@ -71,6 +84,7 @@ void Leases::Refresh() {
 
 void Leases::AskDue() {
   const Instant now = services_.reactor.Now();
+  if (wanted_until_ <= now) return ask_.Stop();
   Instant next = Instant::Max();
   for (NodeId node : asked_) {
     if (!services_.peers->IsReady(node)) continue;  // OnPeerReady comes back to it

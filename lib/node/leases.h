@@ -2,7 +2,9 @@
 // how replicas see them.
 //
 // Invariant: others are asked only while a disk of this node is the tail of an open chain in which
-// they serve. An answer counts only after every chain that it names has been told (R1).
+// they serve, and only while there are reads: an idle node wakes nobody. The first read after a
+// pause is answered by confirmation. An answer counts only after every chain that it names has been
+// told (R1).
 #pragma once
 
 #include <optional>
@@ -27,6 +29,8 @@ class Leases : public chain::LeaseView {
   void Adopted(ChainId chain, Epoch epoch) { holder_.Adopted(chain, epoch); }
   // Some replica's config changed: the peers to ask may be others.
   void OnConfigChanged() { refresh_.StartIn(Duration()); }
+  // A client asks a tail of this node: promises are worth asking for, now and for a while.
+  void OnRead();
 
   void OnPeerReady(NodeId node);
   wire::PromiseAnswer OnRequest(NodeId node, const wire::PromiseRequest& request);
@@ -42,6 +46,7 @@ class Leases : public chain::LeaseView {
   chain::PromiseHolder holder_;
   chain::PromiseGranter granter_;
   std::set<NodeId> asked_;
+  Instant wanted_until_;  // nobody is asked later than this
   env::Timer refresh_;
   env::Timer ask_;
 };

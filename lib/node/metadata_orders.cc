@@ -1,5 +1,7 @@
 // What metadata tells a node, handed to the replicas.
+#include <map>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "lib/base/limits.h"
@@ -120,18 +122,32 @@ void MetadataSession::OnDrop(const DropOrder& order) {
       r.OnEndSession(session, now, out);
     });
   }
+  DropChains(order);
+  if (!order.lineages().empty()) DropLineages(order);
+}
+
+// A disk that has nothing of a chain has dropped it: it was made anew, or the answer was lost (R8).
+void MetadataSession::DropChains(const DropOrder& order) {
+  std::map<DiskId, std::vector<ChainId>> without;
   for (const ChainConfig& message : order.former_chains()) {
     const absl::StatusOr<model::ChainConfig> config = control::ToModel(message);
     if (!config.ok()) continue;
     for (DiskHost* disk : services_.chains->disks()) {
+      if (disk->failed() || config->Find(disk->id()) != nullptr) continue;
       ChainHost* host = disk->Find(config->chain);
-      if (host == nullptr || disk->failed() || config->Find(disk->id()) != nullptr) continue;
+      if (host == nullptr) {
+        without[disk->id()].push_back(config->chain);
+        continue;
+      }
       host->Step([&](chain::Replica& r, Instant now, chain::Effects& out) {
         r.OnDiscard(*config, now, out);
       });
     }
   }
-  if (order.lineages().empty()) return;
+  for (const auto& [disk, chains] : without) Discarded(disk, chains);
+}
+
+void MetadataSession::DropLineages(const DropOrder& order) {
   for (DiskHost* disk : services_.chains->disks()) {
     if (disk->failed()) continue;
     uint64_t position = 0;

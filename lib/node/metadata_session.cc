@@ -18,6 +18,7 @@ constexpr char kDisksSection[] = "disks";
 // Bases travel with every so many beats (design 6.6).
 constexpr uint64_t kBeatsPerBases = 10;
 constexpr uint32_t kHeartbeatMsMin = 20;
+constexpr Duration kRegisterAgain = Duration::Millis(250);
 
 std::string Text(std::span<const uint8_t> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -34,11 +35,13 @@ MetadataSession::MetadataSession(Services& services, NodeIdentity identity, env:
       directory_(directory),
       beat_every_(Duration::Millis(kHeartbeatMs)),
       beat_(services.reactor, [this] { Beat(); }),
+      register_again_(services.reactor, [this] { Register(); }),
       raised_timer_(services.reactor, [this] { SendRaised(); }) {}
 
 void MetadataSession::Stop() {
   registered_ = false;
   beat_.Stop();
+  register_again_.Stop();
   raised_timer_.Stop();
 }
 
@@ -46,9 +49,11 @@ void MetadataSession::Send(const ToMetadata& message) {
   if (registered_) link_.Send(message);
 }
 
-void MetadataSession::OnLinkUp() {
+void MetadataSession::OnLinkUp() { Register(); }
+
+void MetadataSession::Register() {
   ToMetadata message;
-  Register& r = *message.mutable_register_();
+  storpool::Register& r = *message.mutable_register_();
   r.set_cluster(Text(identity_.cluster));
   std::array<uint8_t, 16> nonce;
   entropy_.Fill(nonce);
@@ -93,12 +98,12 @@ void MetadataSession::OnLinkDown(const absl::Status& reason) {
                                "; reads and writes go on"));
   }
   beat_.Stop();
+  register_again_.Stop();
 }
 
 void MetadataSession::OnLinkMessage(const FromMetadata& message) {
   if (message.has_refused()) {
-    services_.Log(env::LogLevel::kError,
-                  absl::StrCat("metadata refuses this node: ", message.refused().reason()));
+    OnRefused(message.refused());
   } else if (message.has_registered()) {
     OnRegistered(message.registered());
   } else if (message.has_names()) {
@@ -118,6 +123,18 @@ void MetadataSession::OnLinkMessage(const FromMetadata& message) {
   // that an opened config has as syncing opens its resync by itself, and again after every end.
 }
 
+void MetadataSession::OnRefused(const Refused& refused) {
+  registered_ = false;
+  beat_.Stop();
+  if (std::exchange(refusal_, refused.reason()) != refused.reason()) {
+    services_.Log(env::LogLevel::kError,
+                  absl::StrCat("metadata refuses node ", services_.self.value(), ": ",
+                               refused.reason(), refused.final() ? "" : "; it is asked again"));
+  }
+  if (!refused.final()) return register_again_.StartIn(kRegisterAgain);
+  if (identity_.on_refused) identity_.on_refused(refused.reason());
+}
+
 void MetadataSession::OnRegistered(const Registered& registered) {
   if (registered.term() < term_) {
     services_.Log(env::LogLevel::kWarning, "a metadata leader of the past answered; ignored");
@@ -125,6 +142,7 @@ void MetadataSession::OnRegistered(const Registered& registered) {
   }
   term_ = registered.term();
   registered_ = true;
+  refusal_.clear();
   services_.Log(env::LogLevel::kInfo,
                 absl::StrCat("registered with metadata of cluster ", registered.cluster_name()));
   if (registered.heartbeat_ms() > 0) {
@@ -167,6 +185,7 @@ void MetadataSession::Beat() {
   }
   Send(message);
   if (beats_ % kBeatsPerBases == 0) SendBases();
+  SendResyncs();
   beat_.StartIn(beat_every_);
 }
 
@@ -182,14 +201,28 @@ void MetadataSession::SendBases() {
       base.set_chain(chain.raw());
       base.set_epoch(status.epoch.value());
       base.set_disk(disk->id().value());
-      // The base of a serving member is its W (5.1); a syncing one claims nothing before it serves.
-      if (status.role == chain::ReplicaStatus::Role::kServing && status.opened) {
-        base.set_lowest_base(status.committed.raw());
-      }
-      base.set_resync_done_bytes(host->sync_progress().bytes_received);
+      // Only what a power loss would leave: where a hole was forgotten, nobody may fall behind.
+      const Version serving = disk->store().DurableCommitted(chain);
+      base.set_lowest_base(status.durable_base.value_or(serving).raw());
     }
   }
   if (bases.bases_size() > 0) Send(message);
+}
+
+void MetadataSession::SendResyncs() {
+  ToMetadata message;
+  for (const ChainHost* host : services_.chains->all()) {
+    const chain::ReplicaStatus status = host->replica().status();
+    for (const chain::ResyncStatus& resync : status.resyncs) {
+      ResyncLeft& left = *message.mutable_member_bases()->add_resyncs();
+      left.set_chain(host->chain().raw());
+      left.set_epoch(status.epoch.value());
+      left.set_disk(resync.target.value());
+      left.set_done_bytes(resync.done_bytes);
+      left.set_left_bytes(resync.left_bytes);
+    }
+  }
+  if (message.has_member_bases()) Send(message);
 }
 
 void MetadataSession::SubscribeLine(LineageId lineage) {
@@ -244,10 +277,10 @@ void MetadataSession::SendRaised() {
   raised_.clear();
 }
 
-void MetadataSession::Discarded(DiskId disk, ChainId chain) {
+void MetadataSession::Discarded(DiskId disk, const std::vector<ChainId>& chains) {
   ToMetadata message;
   message.mutable_dropped()->set_disk(disk.value());
-  message.mutable_dropped()->add_former_chains(chain.raw());
+  for (ChainId chain : chains) message.mutable_dropped()->add_former_chains(chain.raw());
   Send(message);
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -30,6 +31,7 @@ struct NodeIdentity {
   std::string address;  // where its reactor listens
   std::string fault_set;
   std::string version;
+  std::function<void(std::string_view reason)> on_refused;  // for good
 };
 
 class MetadataSession : private control::MetadataLink::Handler {
@@ -51,13 +53,15 @@ class MetadataSession : private control::MetadataLink::Handler {
   void Suspect(NodeId node);
   void DiskFailed(DiskId disk, const std::string& reason);
   void Raised(uint64_t fence, DiskId disk, ChainId chain, Epoch epoch);
-  void Discarded(DiskId disk, ChainId chain);
+  void Discarded(DiskId disk, const std::vector<ChainId>& chains);
 
  private:
   void OnLinkUp() override;
   void OnLinkMessage(const FromMetadata& message) override;
   void OnLinkDown(const absl::Status& reason) override;
 
+  void Register();
+  void OnRefused(const Refused& refused);
   void OnRegistered(const Registered& registered);
   void OnNames(const Names& names);
   void OnName(const model::NamedConfig& config);
@@ -65,9 +69,12 @@ class MetadataSession : private control::MetadataLink::Handler {
   void OnSections(const Sections& sections);
   void OnRaise(const RaiseOrder& order);
   void OnDrop(const DropOrder& order);
+  void DropChains(const DropOrder& order);
+  void DropLineages(const DropOrder& order);
   void OnHorizons(const Horizons& horizons);
   void Beat();
   void SendBases();
+  void SendResyncs();
   void SendRaised();
   void KeepDisks(const DisksSection& disks);
   void FillDisk(DiskHost& disk, storpool::DiskHere& message) const;
@@ -82,6 +89,8 @@ class MetadataSession : private control::MetadataLink::Handler {
   uint64_t beats_ = 0;
   Duration beat_every_;
   env::Timer beat_;
+  env::Timer register_again_;
+  std::string refusal_;  // the last one, until registered
   std::map<DiskId, std::string> failed_;
   std::map<std::pair<uint64_t, DiskId>, std::map<ChainId, Epoch>> raised_;  // to be sent
   env::Timer raised_timer_;

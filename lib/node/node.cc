@@ -123,6 +123,7 @@ NodeIdentity Node::Impl::MakeIdentity() const {
       options_.name.empty() ? absl::StrCat("node ", options_.id.value()) : options_.name;
   identity.fault_set = options_.fault_set;
   identity.version = options_.version;
+  identity.on_refused = options_.on_refused;
   return identity;
 }
 

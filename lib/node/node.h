@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -33,8 +34,8 @@ using OpenStore = std::function<void(
 struct NodeDisk {
   // Outlives Stop; before a crash (destruction without Stop) it must call nobody any more.
   env::Device* device = nullptr;
-  std::string name;               // for people: "/dev/sdb"
-  std::string device_class;       // "nvme", "ssd", "hdd", "file"
+  std::string name;          // for people: "/dev/sdb"
+  std::string device_class;  // "nvme", "ssd", "hdd", "file"
 };
 
 struct NodeOptions {
@@ -49,6 +50,9 @@ struct NodeOptions {
   std::string advertised_address;
   std::vector<NodeDisk> disks;
   OpenStore open_store = chunkstore::ChunkStore::Open;  // tests stack what they like upon it
+  // Metadata does not take this node in, and trying again will not help: another cluster, a wrong
+  // secret, an id that another node has. Whatever metadata refuses otherwise is tried again.
+  std::function<void(std::string_view reason)> on_refused;
 };
 
 // For tests, status and tools. `replica` is valid until the node's next turn.

@@ -49,13 +49,16 @@ TestNode::~TestNode() {
   cluster.Remove(this);
 }
 
-absl::Status TestNode::Format() {
+absl::Status TestNode::Format(bool overwrite) {
   env::ManualReactor own;
   BufferPool pool;
   env::MemoryDevice own_device(own, &disk);
   absl::Status status = absl::UnavailableError("did not end");
   chunkstore::Format(own_device, own, pool,
-                     {.cluster = cluster_uuid, .disk = DiskId(id), .store = StoreId(1000u + id)},
+                     {.cluster = cluster_uuid,
+                      .disk = DiskId(id),
+                      .store = StoreId(1000u + id),
+                      .overwrite = overwrite},
                      [&](absl::Status s) { status = s; });
   own.RunUntilIdle();
   return status;

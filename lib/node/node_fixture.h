@@ -68,7 +68,7 @@ struct TestNode {
   TestNode(TestCluster& cluster, uint16_t id);
   ~TestNode();
 
-  absl::Status Format();
+  absl::Status Format(bool overwrite = false);
   absl::Status Start();
   absl::Status Stop();
   void Crash();
@@ -159,6 +159,8 @@ class TestCluster {
   void Add(TestNode* node) { living_.push_back(node); }
   void Remove(TestNode* node) { std::erase(living_, node); }
 
+  void Broadcast(const FromMetadata& message);  // from metadata to all nodes
+
   const model::ChainConfig& opened() const { return opened_; }
   model::Line line() const { return line_; }
   ChainId chain() const { return chain_; }
@@ -168,7 +170,6 @@ class TestCluster {
   std::optional<storpool::Promotable> promotable;
 
  private:
-  void Broadcast(const FromMetadata& message);
   void SendDisks(TestLink& link);
 
   const ChainId chain_ = ChainId(TableId(1), 3);

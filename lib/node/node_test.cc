@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "gtest/gtest.h"
+#include "lib/control/convert.h"
 #include "lib/node/node_fixture.h"
 
 namespace storpool::node {
@@ -151,6 +152,100 @@ TEST_F(ThreeNodes, AClientThatDisconnectsInTheMiddleOfWritesHarmsNobody) {
   for (uint16_t id : {1, 2, 3}) {
     EXPECT_EQ(cluster.node(id).node->chains()[0].status.pending, 0u) << "node " << id;
   }
+}
+
+// The last one that a node has sent of the kind that `has` accepts.
+template <class Has>
+const ToMetadata* LastSent(const TestCluster& cluster, Has has) {
+  for (size_t i = cluster.received.size(); i > 0; --i) {
+    if (has(cluster.received[i - 1])) return &cluster.received[i - 1];
+  }
+  return nullptr;
+}
+
+TEST_F(ThreeNodes, AResyncIsReportedByItsSourceUntilNothingIsLeft) {
+  ASSERT_EQ(client->Write(1, 0, Bytes(1)), wire::Result::kOk);
+  cluster.RunFor(Duration::Millis(50));
+  ASSERT_TRUE(cluster.node(3).Stop().ok());
+  client->Disconnect(3);
+  ASSERT_TRUE(cluster.NameAndOpen({1, 2}));
+  constexpr uint32_t kBlocks = 6144;  // 24 MiB: more than a source sends before it is acknowledged
+  for (uint32_t block = 0; block < kBlocks; block += 256) {
+    ASSERT_EQ(client->Write(1, block, Bytes(block, 256)), wire::Result::kOk);
+  }
+  ASSERT_TRUE(cluster.node(3).Start().ok());
+  cluster.RunFor(Duration::Millis(100));
+  ASSERT_TRUE(cluster.NameAndOpen({1, 2}, {3}));
+  std::vector<chain::ResyncStatus> seen;
+  ASSERT_TRUE(cluster.RunUntil(Duration::Seconds(20), [&] {
+    for (const auto& resync : cluster.node(2).node->chains()[0].status.resyncs) {
+      seen.push_back(resync);
+    }
+    return cluster.promotable.has_value();
+  }));
+  ASSERT_FALSE(seen.empty());
+  EXPECT_EQ(seen.front().target, DiskId(3));
+  EXPECT_EQ(seen.front().left_bytes, uint64_t{kBlocks} * kBlockBytes);
+  EXPECT_LT(seen[seen.size() / 2].left_bytes, seen.front().left_bytes);
+  EXPECT_EQ(seen.back().left_bytes, 0u);
+  EXPECT_GE(seen.back().done_bytes, uint64_t{kBlocks} * kBlockBytes);
+  EXPECT_TRUE(cluster.node(1).node->chains()[0].status.resyncs.empty());  // not the source
+
+  cluster.RunFor(Duration::Millis(400));  // a heartbeat
+  const ToMetadata* sent =
+      LastSent(cluster, [](const ToMetadata& m) { return m.member_bases().resyncs_size() > 0; });
+  ASSERT_NE(sent, nullptr);
+  EXPECT_EQ(sent->member_bases().resyncs(0).chain(), cluster.chain().raw());
+  EXPECT_EQ(sent->member_bases().resyncs(0).epoch(), 3u);
+  EXPECT_EQ(sent->member_bases().resyncs(0).disk(), 3u);
+  EXPECT_EQ(sent->member_bases().resyncs(0).left_bytes(), 0u);
+}
+
+TEST_F(ThreeNodes, BasesAreReportedAsFarAsTheyAreDurable) {
+  const auto base_of = [&](uint32_t disk) {
+    const ToMetadata* sent = LastSent(cluster, [&](const ToMetadata& m) {
+      return m.member_bases().bases_size() > 0 && m.member_bases().bases(0).disk() == disk;
+    });
+    return sent == nullptr ? Version()
+                           : Version::FromRaw(sent->member_bases().bases(0).lowest_base());
+  };
+  for (uint32_t i = 0; i < 10; ++i) ASSERT_EQ(client->Write(1, i, Bytes(i)), wire::Result::kOk);
+  cluster.RunFor(Duration::Seconds(4));  // W has its record, bases have been said
+  for (uint32_t disk : {1, 2, 3}) EXPECT_EQ(base_of(disk), Version(Epoch(1), 10)) << disk;
+
+  ASSERT_TRUE(cluster.node(3).Stop().ok());
+  client->Disconnect(3);
+  ASSERT_TRUE(cluster.NameAndOpen({1, 2}));
+  ASSERT_EQ(client->Write(1, 20, Bytes(20)), wire::Result::kOk);
+  ASSERT_TRUE(cluster.node(3).Start().ok());
+  cluster.RunFor(Duration::Millis(100));
+  ASSERT_TRUE(cluster.NameAndOpen({1, 2}, {3}));
+  ASSERT_TRUE(
+      cluster.RunUntil(Duration::Seconds(5), [&] { return cluster.promotable.has_value(); }));
+  cluster.RunFor(Duration::Seconds(4));
+  EXPECT_EQ(CountRole(cluster, 3, chain::ReplicaStatus::Role::kSyncing), 1u);
+  EXPECT_EQ(base_of(3), Version(Epoch(2), 1));  // scanned in full: the source's W at its beginning
+}
+
+TEST_F(ThreeNodes, AChainThatIsNotHereCountsAsDropped) {
+  ASSERT_EQ(client->Write(1, 0, Bytes(1)), wire::Result::kOk);
+  ASSERT_TRUE(cluster.node(3).Stop().ok());
+  ASSERT_TRUE(cluster.NameAndOpen({1, 2}));
+  ASSERT_TRUE(cluster.node(3).Format(/*overwrite=*/true).ok());
+  ASSERT_TRUE(cluster.node(3).Start().ok());
+  cluster.RunFor(Duration::Millis(100));
+  FromMetadata order;
+  *order.mutable_drop()->add_former_chains() = control::ToMessage(cluster.opened());
+  (*order.mutable_drop()->mutable_former_chains(0)->mutable_members()).RemoveLast();
+  cluster.Broadcast(order);
+  cluster.RunFor(Duration::Millis(100));
+  const ToMetadata* sent = LastSent(cluster, [](const ToMetadata& m) { return m.has_dropped(); });
+  ASSERT_NE(sent, nullptr);
+  EXPECT_EQ(sent->dropped().disk(), 3u);
+  ASSERT_EQ(sent->dropped().former_chains_size(), 1);
+  EXPECT_EQ(sent->dropped().former_chains(0), cluster.chain().raw());
+  EXPECT_EQ(cluster.node(1).node->chains().size(), 1u);
+  EXPECT_TRUE(Holds(client->Read(2, {0, 1}), Bytes(1)));
 }
 
 }  // namespace

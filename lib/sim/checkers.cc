@@ -18,12 +18,13 @@ using Role = chain::ReplicaStatus::Role;
 
 void Watch::LookAt(const SimNode& node, const node::ChainHere& here) {
   const chain::ReplicaState& s = here.replica->state();
+  cluster_.site().ledger.LookAt(here.disk, s);
   const chain::ReplicaStatus& status = here.status;
   const auto key = std::pair(here.disk, here.chain);
   const auto fail = [&](const std::string& what) {
     if (verdict_.ok()) {
       verdict_ = absl::InternalError(
-          absl::StrCat(node.host(), " chain ", ToString(here.chain), ": ", what));
+          absl::StrCat(what, " on ", node.host(), " chain ", ToString(here.chain)));
     }
   };
   if (s.told.has_value()) waits_.insert({here.disk, here.chain, s.told->config.named.epoch});
@@ -33,13 +34,13 @@ void Watch::LookAt(const SimNode& node, const node::ChainHere& here) {
       s.change.adopted || (status.opened && status.role == chain::ReplicaStatus::Role::kServing);
   Epoch& epoch = epochs_[key];
   if (status.epoch < epoch)
-    fail(absl::StrCat("epoch fell from ", epoch.value(), " to ", status.epoch.value()));
+    fail(absl::StrCat("5.5b: epoch fell from ", epoch.value(), " to ", status.epoch.value()));
   if (adopted) epoch = std::max(epoch, status.epoch);
   auto& [life, committed] = committed_[key];
   if (life != s.self.incarnation) committed = Version();
   life = s.self.incarnation;
   if (status.role == Role::kServing && status.committed < committed && !s.has_base) {
-    fail(absl::StrCat("W fell from ", ToString(committed), " to ", ToString(status.committed)));
+    fail(absl::StrCat("I7: W fell from ", ToString(committed), " to ", ToString(status.committed)));
   }
   if (status.role == Role::kServing) committed = status.committed;
   if (status.role != Role::kServing || !status.opened) return;
@@ -58,6 +59,7 @@ void Watch::Look() {
     if (node->node() == nullptr) continue;
     for (const node::ChainHere& here : node->node()->chains()) LookAt(*node, here);
   }
+  cluster_.site().ledger.LookDone();
   for (const auto& [key, m] : members_) {
     if (m.highest_committed <= m.lowest_durable || !verdict_.ok()) continue;
     verdict_ = absl::InternalError(absl::StrCat(
@@ -142,8 +144,8 @@ class StoreReader {
     SP_RETURN_IF_ERROR(*opened);
     if (store_->damaged()) return absl::DataLossError("the store is damaged");
     for (const auto& [chain, record] : store_->TakeChains()) {
-      for (const ChunkKey& chunk : store_->ChunksAbove(chain, Version())) {
-        SP_RETURN_IF_ERROR(ReadChunk(chain, chunk));
+      for (const ChunkSize& chunk : store_->ChunksAbove(chain, Version())) {
+        SP_RETURN_IF_ERROR(ReadChunk(chain, chunk.chunk));
       }
       SP_RETURN_IF_ERROR(ReadPending(chain, record.committed));
     }

@@ -26,7 +26,7 @@ Cluster::Cluster(ClusterOptions options)
       delays_(world_.random().Fork()),
       control_(world_, [this] { return Between(delays_, 100, 2000); }),
       log_(world_, options_.verbose),
-      site_{world_, network_, control_, log_, options_.seams, {}, {}, kSecret},
+      site_{world_, network_, control_, log_, options_.seams, {}, {}, {}, kSecret},
       load_(world_, options_.load),
       metadata_(site_),
       client_(site_, ClientId(1), load_) {
@@ -184,6 +184,7 @@ bool Cluster::Await(Duration limit, const std::function<bool()>& done) {
   while (!done()) {
     if (world_.now() >= end) return false;
     world_.RunFor(kLook);
+    if (look_) look_();
   }
   return true;
 }

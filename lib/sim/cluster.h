@@ -5,6 +5,7 @@
 // and links from outside; none is a switch inside the product.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -59,6 +60,8 @@ class Cluster {
   absl::Status CheckHealthy();
   // Runs until healthy, at most so long.
   absl::Status AwaitHealthy(Duration limit);
+  // Called every few milliseconds by whatever waits here.
+  void set_look(std::function<void()> look) { look_ = std::move(look); }
   // Runs until `done`, asked every few milliseconds; false if the limit came first.
   bool Await(Duration limit, const std::function<bool()>& done);
 
@@ -79,6 +82,7 @@ class Cluster {
   SimMetadata metadata_;
   std::vector<std::unique_ptr<SimNode>> nodes_;
   SimClient client_;
+  std::function<void()> look_;
 };
 
 }  // namespace storpool::sim

@@ -20,6 +20,7 @@ class SimLink final : public control::MetadataLink {
       : site_(site), host_(host), inner_(site.control.MakeLink(reactor, std::move(host))) {}
   void Start(Handler* handler) override { inner_->Start(handler); }
   void Send(const ToMetadata& message) override {
+    if (message.has_alarm()) site_.ledger.Alarmed(message.alarm().text());
     if (!site_.seams.to_metadata) return inner_->Send(message);
     ToMetadata changed = message;
     site_.seams.to_metadata(host_, changed);
@@ -128,11 +129,12 @@ void SimNode::Start() {
   options.version = "sim";
   options.listen_address = absl::StrCat(host_, ":3761");
   for (DiskHere& disk : disks_) {
-    life.devices.push_back(std::make_unique<SimDevice>(site_, *life.reactor, &disk.disk, host_));
+    if (site_.seams.before_start) site_.seams.before_start(disk.id, disk.disk);
+    life.devices.push_back(std::make_unique<SimDevice>(site_, *life.reactor, &disk.disk, disk.id));
     options.disks.push_back(
         {life.devices.back().get(), absl::StrCat("disk", disk.id.value()), "ssd"});
   }
-  if (site_.seams.open_store) options.open_store = site_.seams.open_store(host_);
+  options.open_store = OpenTapped(site_.ledger, site_.seams.wrap_store);
   life.node = std::make_unique<node::Node>(std::move(options), *life.reactor, *life.network,
                                            *life.entropy, *life.log, *life.metadata);
   start_status_ = absl::OkStatus();

@@ -6,7 +6,6 @@
 #include "absl/strings/str_format.h"
 #include "lib/sim/checkers.h"
 #include "lib/sim/nemesis.h"
-#include "lib/sim/store_tap.h"
 
 namespace storpool::sim {
 namespace {
@@ -19,7 +18,7 @@ constexpr Duration kCalmTime = Duration::Seconds(3);
 constexpr Duration kCalmTimeMax = Duration::Seconds(120);
 constexpr uint64_t kOperationsMin = 2000;
 
-ClusterOptions OptionsOf(const RunOptions& options, RunReport& report) {
+ClusterOptions OptionsOf(const RunOptions& options) {
   ClusterOptions cluster;
   cluster.seed = options.seed;
   Random random(options.seed ^ 0x51ed270b);
@@ -30,13 +29,6 @@ ClusterOptions OptionsOf(const RunOptions& options, RunReport& report) {
   cluster.replication = static_cast<uint32_t>(cluster.nodes);
   cluster.verbose = options.verbose;
   cluster.seams = options.seams;
-  const auto inner = options.seams.open_store;
-  cluster.seams.open_store = [&report, inner](const std::string& host) {
-    if (inner) return inner(host);
-    return OpenWrapped([&report](std::unique_ptr<chunkstore::ChunkStore> store) {
-      return std::make_unique<CountingStore>(std::move(store), report.counts.entries_voided);
-    });
-  };
   return cluster;
 }
 
@@ -45,9 +37,11 @@ class OneRun {
   OneRun(const RunOptions& options, RunReport& report)
       : options_(options),
         report_(report),
-        cluster_(OptionsOf(options, report)),
+        cluster_(OptionsOf(options)),
         nemesis_(cluster_),
-        watch_(cluster_) {}
+        watch_(cluster_) {
+    cluster_.set_look([this] { watch_.Look(); });
+  }
 
   void Run() {
     report_.status = Steps();
@@ -65,16 +59,12 @@ class OneRun {
       nemesis_.End();
       cluster_.Heal();
     } else {
-      cluster_.Await(options_.load_time, [this] {
-        watch_.Look();
-        return false;
-      });
+      cluster_.Await(options_.load_time, [] { return false; });
     }
     SP_RETURN_IF_ERROR(Verdicts());
     SP_RETURN_IF_ERROR(Named("I8, healing", cluster_.AwaitHealthy(kHealTime)));
     const Instant calm = cluster_.world().now() + kCalmTime;
     cluster_.Await(kCalmTimeMax, [this, calm] {
-      watch_.Look();
       return cluster_.world().now() >= calm &&
              (!options_.faults || cluster_.load().counts().ended >= kOperationsMin);
     });
@@ -105,8 +95,10 @@ class OneRun {
   }
 
   absl::Status Verdicts() {
-    SP_RETURN_IF_ERROR(cluster_.load().verdict());
+    // First what is nearest to the cause.
+    SP_RETURN_IF_ERROR(cluster_.site().ledger.verdict());
     SP_RETURN_IF_ERROR(watch_.verdict());
+    SP_RETURN_IF_ERROR(cluster_.load().verdict());
     for (auto& node : cluster_.nodes()) {
       SP_RETURN_IF_ERROR(Named(node->host(), node->start_status()));
     }
@@ -124,6 +116,7 @@ class OneRun {
     RunCounts& counts = report_.counts;
     counts.trace_hash = cluster_.world().trace().hash();
     counts.operations = load.ended;
+    counts.entries_voided = cluster_.site().ledger.voided();
     counts.longest_request = load.longest;
     counts.epochs_opened = watch_.epochs_opened();
     counts.lease_waits = watch_.lease_waits();

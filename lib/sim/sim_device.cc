@@ -12,11 +12,11 @@ struct SimDevice::Wrapped final : env::DeviceIo {
   env::DeviceIo* io = nullptr;
 };
 
-SimDevice::SimDevice(Site& site, env::Reactor& reactor, env::MemoryDisk* disk, std::string host)
+SimDevice::SimDevice(Site& site, env::Reactor& reactor, env::MemoryDisk* disk, DiskId id)
     : site_(site),
       reactor_(reactor),
       disk_(disk),
-      host_(std::move(host)),
+      id_(id),
       inner_(std::make_unique<env::MemoryDevice>(reactor, disk)) {}
 
 SimDevice::~SimDevice() = default;
@@ -45,7 +45,7 @@ void SimDevice::Queue(env::DeviceIo* io) {
   wrapped->slices = io->slices;
   Wrapped* raw = wrapped.get();
   open_.push_back(std::move(wrapped));
-  if (site_.seams.on_device && site_.seams.on_device(host_, *raw)) {
+  if (site_.seams.on_device && site_.seams.on_device(id_, *raw)) {
     return reactor_.Post([raw] { raw->OnDone(absl::OkStatus()); });
   }
   inner_->Queue(raw);

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "lib/env/memory/memory_device.h"
@@ -13,7 +12,7 @@ namespace storpool::sim {
 
 class SimDevice final : public env::Device {
  public:
-  SimDevice(Site& site, env::Reactor& reactor, env::MemoryDisk* disk, std::string host);
+  SimDevice(Site& site, env::Reactor& reactor, env::MemoryDisk* disk, DiskId id);
   ~SimDevice() override;
 
   const env::DeviceInfo& info() const override { return disk_->info(); }
@@ -31,7 +30,7 @@ class SimDevice final : public env::Device {
   Site& site_;
   env::Reactor& reactor_;
   env::MemoryDisk* disk_;
-  const std::string host_;
+  const DiskId id_;
   bool dead_ = false;
   std::vector<std::unique_ptr<Wrapped>> open_;
   std::unique_ptr<env::MemoryDevice> inner_;

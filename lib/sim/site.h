@@ -13,9 +13,11 @@
 #include "lib/env/device.h"
 #include "lib/env/entropy.h"
 #include "lib/env/log_sink.h"
+#include "lib/env/memory/memory_device.h"
 #include "lib/env/memory/memory_network.h"
-#include "lib/node/node.h"
 #include "lib/sim/control_network.h"
+#include "lib/sim/ledger.h"
+#include "lib/sim/store_tap.h"
 #include "lib/sim/world.h"
 #include "lib/wire/messages.h"
 
@@ -66,9 +68,11 @@ struct Seams {
   std::function<void(const std::string& host, wire::Message& message)> on_send;
   std::function<void(const std::string& host, ToMetadata& message)> to_metadata;
   // True: the request is to end well without being done.
-  std::function<bool(const std::string& host, env::DeviceIo& io)> on_device;
-  // What opens a disk's store.
-  std::function<node::OpenStore(const std::string& host)> open_store;
+  std::function<bool(DiskId disk, env::DeviceIo& io)> on_device;
+  // What stands between a member and the store of its disk.
+  WrapStore wrap_store;
+  // A node is about to start, and this is what one of its disks holds.
+  std::function<void(DiskId disk, env::MemoryDisk& medium)> before_start;
 };
 
 // What passed, by what was seen of it from outside.
@@ -89,6 +93,7 @@ struct Site {
   LogBook& log;
   Seams seams;
   Traffic traffic;
+  Ledger ledger;
   std::array<uint8_t, 16> cluster = {};
   std::string secret;
 };

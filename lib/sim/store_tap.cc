@@ -1,48 +1,71 @@
 #include "lib/sim/store_tap.h"
 
+#include "lib/base/check.h"
+#include "lib/control/convert.h"
+
 namespace storpool::sim {
 
-std::map<ChainId, ChainRecord> CountingStore::TakeChains() {
+void LedgerStore::SetEvents(chunkstore::StoreEvents* events) {
+  events_ = events;
+  StoreTap::SetEvents(this);
+}
+
+std::map<ChainId, ChainRecord> LedgerStore::TakeChains() {
   std::map<ChainId, ChainRecord> chains = StoreTap::TakeChains();
-  for (const auto& [chain, record] : chains) {
-    for (const Entry& entry : record.pending) pending_[chain].insert(entry.version);
-  }
+  ledger_.Recovered(disk_, damaged(), chains);
   return chains;
 }
 
-uint64_t CountingStore::AppendEntry(ChainId chain, Entry entry) {
-  if (entry.arrival == Arrival::kPending) pending_[chain].insert(entry.version);
-  return StoreTap::AppendEntry(chain, std::move(entry));
+uint64_t LedgerStore::AppendEntry(ChainId chain, Entry entry) {
+  Entry seen = entry;
+  const uint64_t position = StoreTap::AppendEntry(chain, std::move(entry));
+  ledger_.Appended(disk_, chain, seen, position);
+  return position;
 }
 
-uint64_t CountingStore::AppendVoid(ChainId chain, Version above, Epoch below) {
-  std::set<Version>& pending = pending_[chain];
-  const auto first = pending.upper_bound(above);
-  const auto last = pending.lower_bound(Version(below, 0));
-  if (first != pending.end() && *first < Version(below, 0)) {
-    voided_ += static_cast<uint64_t>(std::distance(first, last));
-    pending.erase(first, last);
-  }
-  return StoreTap::AppendVoid(chain, above, below);
+uint64_t LedgerStore::AppendAdopt(ChainId chain, Epoch epoch, std::string config) {
+  NamedConfig message;
+  SP_CHECK(message.ParseFromString(config));
+  const auto named = control::ToModel(message);
+  SP_CHECK(named.ok());
+  ledger_.Adopted(chain, *named);
+  return StoreTap::AppendAdopt(chain, epoch, std::move(config));
 }
 
-void CountingStore::SetCommitted(ChainId chain, Version committed) {
-  std::set<Version>& pending = pending_[chain];
-  pending.erase(pending.begin(), pending.upper_bound(committed));
+uint64_t LedgerStore::AppendVoid(ChainId chain, Version above, Epoch below) {
+  const uint64_t position = StoreTap::AppendVoid(chain, above, below);
+  ledger_.Voided(disk_, chain, above, below, position);
+  return position;
+}
+
+uint64_t LedgerStore::AppendDiscardChain(ChainId chain) {
+  ledger_.Discarded(disk_, chain);
+  return StoreTap::AppendDiscardChain(chain);
+}
+
+void LedgerStore::SetCommitted(ChainId chain, Version committed) {
+  ledger_.Committed(disk_, chain, committed);
   StoreTap::SetCommitted(chain, committed);
 }
 
-node::OpenStore OpenWrapped(WrapStore wrap) {
+void LedgerStore::OnDurable(uint64_t position) {
+  ledger_.Durable(disk_, position);
+  events_->OnDurable(position);
+}
+
+node::OpenStore OpenTapped(Ledger& ledger, WrapStore wrap) {
   return
-      [wrap = std::move(wrap)](
+      [&ledger, wrap = std::move(wrap)](
           const chunkstore::ChunkStore::Options& options, const chunkstore::ClusterUuid& cluster,
           absl::AnyInvocable<void(absl::StatusOr<std::unique_ptr<chunkstore::ChunkStore>>)> done) {
         chunkstore::ChunkStore::Open(
             options, cluster,
-            [wrap, done = std::move(done)](
+            [&ledger, wrap, done = std::move(done)](
                 absl::StatusOr<std::unique_ptr<chunkstore::ChunkStore>> store) mutable {
               if (!store.ok()) return done(store.status());
-              done(wrap(*std::move(store)));
+              auto tapped = std::make_unique<LedgerStore>(*std::move(store), ledger);
+              if (!wrap) return done(std::move(tapped));
+              done(wrap(std::move(tapped)));
             });
       };
 }

@@ -5,13 +5,12 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <set>
-#include <string>
 #include <utility>
 #include <vector>
 
 #include "lib/chunkstore/chunk_store.h"
 #include "lib/node/node.h"
+#include "lib/sim/ledger.h"
 
 namespace storpool::sim {
 
@@ -68,8 +67,9 @@ class StoreTap : public chunkstore::ChunkStore {
   void SetCommitted(ChainId chain, Version committed) override {
     inner_->SetCommitted(chain, committed);
   }
+  Version DurableCommitted(ChainId chain) const override { return inner_->DurableCommitted(chain); }
   void Read(chunkstore::ReadOp* op) override { inner_->Read(op); }
-  std::vector<ChunkKey> ChunksAbove(ChainId chain, Version above) const override {
+  std::vector<ChunkSize> ChunksAbove(ChainId chain, Version above) const override {
     return inner_->ChunksAbove(chain, above);
   }
   void Scan(chunkstore::ScanOp* op) override { inner_->Scan(op); }
@@ -88,25 +88,34 @@ class StoreTap : public chunkstore::ChunkStore {
   const std::unique_ptr<chunkstore::ChunkStore> inner_;
 };
 
-// Counts the pending entries that are voided.
-class CountingStore : public StoreTap {
+// Tells the ledger what passes.
+class LedgerStore final : public StoreTap, private chunkstore::StoreEvents {
  public:
-  CountingStore(std::unique_ptr<chunkstore::ChunkStore> inner, uint64_t& voided)
-      : StoreTap(std::move(inner)), voided_(voided) {}
+  LedgerStore(std::unique_ptr<chunkstore::ChunkStore> inner, Ledger& ledger)
+      : StoreTap(std::move(inner)), ledger_(ledger), disk_(identity().disk) {}
 
+  void SetEvents(chunkstore::StoreEvents* events) override;
   std::map<ChainId, ChainRecord> TakeChains() override;
   uint64_t AppendEntry(ChainId chain, Entry entry) override;
+  uint64_t AppendAdopt(ChainId chain, Epoch epoch, std::string config) override;
   uint64_t AppendVoid(ChainId chain, Version above, Epoch below) override;
+  uint64_t AppendDiscardChain(ChainId chain) override;
   void SetCommitted(ChainId chain, Version committed) override;
 
  private:
-  uint64_t& voided_;
-  std::map<ChainId, std::set<Version>> pending_;
+  void OnDurable(uint64_t position) override;
+  void OnFailed(const absl::Status& status) override { events_->OnFailed(status); }
+  void OnRoom() override { events_->OnRoom(); }
+
+  Ledger& ledger_;
+  const DiskId disk_;
+  chunkstore::StoreEvents* events_ = nullptr;
 };
 
-// Opens stores and wraps each.
 using WrapStore =
     std::function<std::unique_ptr<chunkstore::ChunkStore>(std::unique_ptr<chunkstore::ChunkStore>)>;
-node::OpenStore OpenWrapped(WrapStore wrap);
+
+// Opens stores under the ledger's eyes, with `wrap`, if any, on top.
+node::OpenStore OpenTapped(Ledger& ledger, WrapStore wrap);
 
 }  // namespace storpool::sim

@@ -53,6 +53,12 @@ class TapStream final : public env::Stream {
     traffic.frame_bytes += size;
     site_.world.trace().Add(uint64_t{Crc32c(frame_.data(), size)});
     switch (static_cast<wire::FrameType>(header.type)) {
+      case wire::FrameType::kWriteRequest:
+        site_.ledger.Asked(std::get<wire::WriteRequest>(Decoded(header)));
+        break;
+      case wire::FrameType::kWriteAnswer:
+        site_.ledger.Answered(std::get<wire::WriteAnswer>(Decoded(header)));
+        break;
       case wire::FrameType::kSyncScan:
       case wire::FrameType::kSyncStream:
         ++traffic.resync_entries;
@@ -66,21 +72,26 @@ class TapStream final : public env::Stream {
     }
   }
 
-  void SendChanged(const wire::FrameHeader& header, size_t size) {
-    BufferPool pool;
+  // The frame at the front.
+  wire::Message Decoded(const wire::FrameHeader& header) {
     const std::span<const uint8_t> all(frame_);
     const auto body = all.subspan(kFrameHeaderBytes, header.body_bytes);
     const auto data = all.subspan(kFrameHeaderBytes + header.body_bytes, header.payload_bytes);
     absl::StatusOr<wire::Message> message =
-        wire::Decode(header, body, data.empty() ? Buffer() : pool.Copy(data), pool);
+        wire::Decode(header, body, data.empty() ? Buffer() : pool_.Copy(data), pool_);
     SP_CHECK(message.ok());
-    if (std::holds_alternative<wire::Hello>(*message)) {
-      return inner_->Send(all.first(size));
+    return *std::move(message);
+  }
+
+  void SendChanged(const wire::FrameHeader& header, size_t size) {
+    wire::Message message = Decoded(header);
+    if (std::holds_alternative<wire::Hello>(message)) {
+      return inner_->Send(std::span<const uint8_t>(frame_).first(size));
     }
-    site_.seams.on_send(host_, *message);
+    site_.seams.on_send(host_, message);
     std::vector<uint8_t> head(wire::kFrameHeadBytesMax);
     wire::Payload payload;
-    head.resize(wire::Encode(*message, pool, head, payload));
+    head.resize(wire::Encode(message, pool_, head, payload));
     inner_->Send(std::span<const uint8_t>(head));
     for (const Buffer& part : payload) inner_->Send(std::span<const uint8_t>(part.span()));
   }
@@ -88,6 +99,7 @@ class TapStream final : public env::Stream {
   Site& site_;
   const std::string host_;
   const std::unique_ptr<env::Stream> inner_;
+  BufferPool pool_;
   std::vector<uint8_t> frame_;
 };
 

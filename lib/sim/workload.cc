@@ -201,8 +201,8 @@ void Workload::Check(const Op& op) {
   }
   const absl::Status verdict = history_.ReadEnded(op.id, *stamps);
   if (!verdict.ok()) {
-    Fail(absl::DataLossError(absl::StrCat("read of ", op.size_bytes, " at ", op.offset_bytes, ": ",
-                                          std::string(verdict.message()))));
+    Fail(absl::DataLossError(absl::StrCat("I4: read of ", op.size_bytes, " at ", op.offset_bytes,
+                                          ": ", std::string(verdict.message()))));
   }
 }
 

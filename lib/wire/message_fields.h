@@ -108,7 +108,7 @@ void Fields(A& a, M& m) {
   a.Slot(h.chain, m.chain), a.Slot(h.epoch, m.epoch), a.Slot(h.number, m.number);
   a.Slot(h.line_version, m.line_version);
   SessionFields(a, m.session);
-  a(m.answered_below);
+  a(m.answered_below), a(m.attempt);
   a.Enum(m.op, WriteOp::kWrite, WriteOp::kFill);
   a(m.lineage), a(m.chunk), a(m.layer), a(m.first_sector), a(m.sectors);
   constexpr uint32_t kSectors = kBlocksPerChunk * kSectorsPerBlock;
@@ -125,7 +125,7 @@ template <class A, Is<WriteAnswer> M>
 void Fields(A& a, M& m) {
   a.Slot(a.header().chain, m.chain), a.Slot(a.header().number, m.number);
   SessionFields(a, m.session);
-  a.Enum(m.result, Result::kOk, Result::kMediaError);
+  a.Enum(m.result, Result::kOk, Result::kMediaError), a(m.attempt);
 }
 
 template <class A, Is<ReadRequest> M>
@@ -232,7 +232,7 @@ void Fields(A& a, M& m) {
   CommonFields(a, m.common);
   a.Slot(a.header().number, m.answer.number), a.Slot(a.header().chain, m.answer.chain);
   SessionFields(a, m.answer.session);
-  a.Enum(m.answer.result, Result::kOk, Result::kMediaError);
+  a.Enum(m.answer.result, Result::kOk, Result::kMediaError), a(m.answer.attempt);
 }
 
 template <class A, Is<Adopted> M>

@@ -110,7 +110,7 @@ class Sampler {
     for (DiskHere& d : m.disks) Set(d.disk, d.store, d.incarnation);
   }
   void Make(WriteRequest& m) {
-    Set(m.chain, m.epoch, m.number, m.answered_below, m.line_version);
+    Set(m.chain, m.epoch, m.number, m.answered_below, m.attempt, m.line_version);
     Set(m.lineage, m.chunk, m.layer);
     m.session = AnySession();
     m.op = AnyOf(WriteOp::kWrite, WriteOp::kFill);
@@ -131,7 +131,7 @@ class Sampler {
     }
   }
   void Make(WriteAnswer& m) {
-    Set(m.chain, m.number);
+    Set(m.chain, m.number, m.attempt);
     m.session = AnySession();
     m.result = AnyOf(Result::kOk, Result::kMediaError);
   }

@@ -77,6 +77,7 @@ struct WriteRequest {
   Session session;
   uint64_t number = 0;  // counts up per (session, chain), from 1, never restarts (5.8)
   uint64_t answered_below = 1;
+  uint32_t attempt = 0;  // of the client, at this number: counts the copies that it has sent
   LineVersion line_version;
   WriteOp op = WriteOp::kWrite;
   LineageId lineage;
@@ -93,6 +94,7 @@ struct WriteAnswer {
   Session session;
   uint64_t number = 0;
   Result result = Result::kOk;
+  uint32_t attempt = 0;  // of a refusal: the copy that was refused; another may yet be taken
 };
 
 struct ReadRequest {

@@ -1,6 +1,7 @@
 #include "tests/bench/bench_cluster.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -54,6 +55,7 @@ absl::StatusOr<std::unique_ptr<BenchCluster>> BenchCluster::Start(const ClusterO
 BenchCluster::~BenchCluster() {
   client_.reset();
   daemons_.clear();
+  if (a_disk_fd_ >= 0) close(a_disk_fd_);
   std::error_code ignored;
   std::filesystem::remove_all(options_.folder, ignored);
 }
@@ -120,6 +122,8 @@ absl::Status BenchCluster::StartDaemons() {
   }
   if (!started.ok()) return started;
   const absl::Status ready = WaitForServices(kNodes);
+  a_disk_fd_ = open(DiskPath(1).c_str(), O_RDONLY | O_CLOEXEC);
+  a_disk_ = absl::StrCat("/proc/", getpid(), "/fd/", a_disk_fd_);
   // The nodes hold their disks open: without a name they go with the nodes.
   for (int node = 1; node <= kNodes; ++node) unlink(DiskPath(node).c_str());
   return ready;
@@ -141,22 +145,26 @@ absl::Status BenchCluster::StartClient() {
   return WaitForServices(kNodes + 1);
 }
 
-// Nodes and clients that metadata knows and that are up.
+// A node is up a little before its disks are known.
+bool BenchCluster::AllKnown(size_t services, absl::Status* last) const {
+  const absl::StatusOr<std::string> list = Control({"-j", "service", "list"});
+  const absl::StatusOr<std::string> disks = Control({"-j", "disk", "list"});
+  *last = list.ok() ? disks.status() : list.status();
+  if (!last->ok()) return false;
+  size_t up = 0;
+  const auto known = nlohmann::json::parse(*list);
+  for (const auto& service : known["data"]) {
+    if (service["kind"] != "metadata" && service["up"].get<bool>()) ++up;
+  }
+  return up >= services && nlohmann::json::parse(*disks)["data"].size() == kNodes;
+}
+
 absl::Status BenchCluster::WaitForServices(size_t count) {
   absl::Status last;
   for (int tries = 0; tries < 300; ++tries) {
     const absl::Status running = Check();
     if (!running.ok()) return running;
-    const absl::StatusOr<std::string> text = Control({"-j", "service", "list"});
-    last = text.status();
-    if (text.ok()) {
-      size_t up = 0;
-      const auto answer = nlohmann::json::parse(*text);
-      for (const auto& service : answer["data"]) {
-        if (service["kind"] != "metadata" && service["up"].get<bool>()) ++up;
-      }
-      if (up >= count) return absl::OkStatus();
-    }
+    if (AllKnown(count, &last)) return absl::OkStatus();
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }
   return absl::DeadlineExceededError(

@@ -41,6 +41,9 @@ class BenchCluster {
   std::vector<pid_t> nodes() const;
   // An error with the log of a daemon that ended.
   absl::Status Check();
+  const std::string& folder() const { return options_.folder; }
+  // The file of node 1's disk, for whoever reads it beside the node; valid while this exists.
+  const std::string& a_disk() const { return a_disk_; }
 
  private:
   explicit BenchCluster(const ClusterOptions& options) : options_(options) {}
@@ -48,7 +51,9 @@ class BenchCluster {
   absl::Status MakeDisks();
   absl::Status StartDaemons();
   absl::Status StartClient();
+  // Nodes and clients that are up, and their disks.
   absl::Status WaitForServices(size_t count);
+  bool AllKnown(size_t services, absl::Status* last) const;
   absl::Status MakeVolume();
   absl::StatusOr<std::string> Control(std::vector<std::string> words) const;
   std::string DiskPath(int node) const;
@@ -57,6 +62,8 @@ class BenchCluster {
   const ClusterOptions options_;
   std::string storpoolctl_;
   std::string metadata_address_;
+  int a_disk_fd_ = -1;
+  std::string a_disk_;
   std::vector<std::pair<std::string, Child>> daemons_;  // name and process; metadata is the first
   std::unique_ptr<env::LogSink> log_;
   std::unique_ptr<embed::ClientServer> client_;

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <filesystem>
 
 #include "lib/block/memory_block_device.h"
 #include "lib/env/memory/manual_reactor.h"
@@ -59,10 +60,14 @@ TEST(ReportTest, MediansAndJson) {
   EXPECT_EQ(Median(rounds).iops, 7);
   rounds.pop_back();
   EXPECT_EQ(Median(rounds).iops, 52.5);
-  const CaseReport report{GatedCases()[0], rounds[1], rounds[0]};
+  CaseReport report{GatedCases()[0], rounds[1], rounds[0], std::nullopt};
   EXPECT_EQ(ToJson(report).find("{\"case\":\"write-4k-qd1-r3-ext4\",\"iops\":100,"), 0u);
   EXPECT_NE(ToJson(report).find("\"floor\":{\"iops\":5,"), std::string::npos);
   EXPECT_NE(ToTable({report}).find("20.00"), std::string::npos);
+  EXPECT_EQ(ToJson(report).find("own_floor"), std::string::npos);
+  report.own_floor = rounds[1];
+  EXPECT_NE(ToJson(report).find("\"own_floor\":{\"iops\":100,"), std::string::npos);
+  EXPECT_NE(ToTable({report}).find("our own floor 100 IOPS"), std::string::npos);
 }
 
 TEST(ReportTest, CostsOfAnOperation) {
@@ -154,11 +159,12 @@ TEST(ProcessCpuTest, SleepsAreCounted) {
 }
 
 TEST(FloorTest, MeasuresEveryLengthOfChainForWritesAndReads) {
-  FloorOptions options{.depth = 4,
-                       .file_bytes = 4 << 20,
-                       .folder = testing::TempDir(),
-                       .seconds = 0.1,
-                       .warm_up_seconds = 0};
+  FloorOptions options;
+  options.depth = 4;
+  options.file_bytes = 4 << 20;
+  options.folder = testing::TempDir();
+  options.seconds = 0.1;
+  options.warm_up_seconds = 0;
   for (options.replicas = 1; options.replicas <= 3; ++options.replicas) {
     for (options.read = false;; options.read = true) {
       const auto result = MeasureFloor(options);
@@ -170,6 +176,18 @@ TEST(FloorTest, MeasuresEveryLengthOfChainForWritesAndReads) {
     }
   }
   options.folder = "/does/not/exist";
+  EXPECT_FALSE(MeasureFloor(options).ok());
+  // Files that are kept are made once and used again; reads may come from another.
+  options.replicas = 1;
+  options.kept_files = testing::TempDir() + "/kept";
+  options.read = false;
+  ASSERT_TRUE(MeasureFloor(options).ok());
+  EXPECT_EQ(std::filesystem::file_size(options.kept_files + ".0"), options.file_bytes);
+  options.read_file = options.kept_files + ".0";
+  options.read = true;
+  options.kept_files.clear();
+  EXPECT_TRUE(MeasureFloor(options).ok());
+  options.read_file = "/does/not/exist";
   EXPECT_FALSE(MeasureFloor(options).ok());
 }
 

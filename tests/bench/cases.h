@@ -34,7 +34,7 @@ struct BenchOptions {
   double seconds = 5;
   uint32_t rounds = 5;  // alternating with the floor; medians count
   bool json = false;
-  std::string floor_program;  // empty: our own
+  std::string floor_program;  // empty: our own; else ours runs too, to be compared
   uint64_t volume_bytes = uint64_t{4} << 30;
   std::string folder;  // of ext4, for disks; empty: a temporary one
   bool counters =

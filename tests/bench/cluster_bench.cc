@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -55,11 +56,9 @@ class Bench {
   explicit Bench(BenchOptions options) : options_(std::move(options)) {}
 
   absl::Status Run() {
-    if (options_.floor_program.empty()) {
-      const absl::StatusOr<std::string> program = ProgramPath("tests/bench/floor");
-      if (!program.ok()) return program.status();
-      options_.floor_program = *program;
-    }
+    const absl::StatusOr<std::string> own = ProgramPath("tests/bench/floor");
+    if (!own.ok()) return own.status();
+    own_floor_ = *own;
     std::vector<Case> left = options_.cases;
     while (!left.empty()) {
       std::vector<Case> group, others;
@@ -91,7 +90,8 @@ class Bench {
     if (place == Place::kExt4 && kind.f_type != kExt4Magic) {
       Say(absl::StrCat("note: ", folder, " is not on ext4; --dir=FOLDER chooses another"));
     }
-    const uint64_t wanted = 3 * (DiskBytes(options_, place) + FloorFileBytes()) + 256 * kMiB;
+    const uint64_t floor = place == Place::kExt4 ? options_.volume_bytes : kFloorFileBytes;
+    const uint64_t wanted = 3 * (DiskBytes(options_, place) + floor) + 256 * kMiB;
     uint64_t free = uint64_t{room.f_bavail} * room.f_frsize;
     if (place == Place::kTmpfs) free = std::min(free, AvailableMemory());
     if (free >= wanted) return absl::OkStatus();
@@ -100,7 +100,37 @@ class Bench {
                      "; choose a smaller --volume-mib or another --dir"));
   }
 
-  uint64_t FloorFileBytes() const { return std::min(kFloorFileBytes, options_.volume_bytes); }
+  // A device answers the faster the closer together and the fresher its blocks are: on one, the
+  // floor writes files as large and as old as the volume, and reads what a node reads, the disk of
+  // node 1. Another program makes its own files each time.
+  FloorRun FloorOf(const std::string& program, Place place, const BenchCluster& cluster) const {
+    FloorRun run;
+    run.program = program;
+    run.folder = PlaceFolder(place);
+    run.file_bytes = std::min(kFloorFileBytes, options_.volume_bytes);
+    run.seconds = options_.seconds;
+    if (place == Place::kExt4 && options_.floor_program.empty()) {
+      run.file_bytes = options_.volume_bytes;
+      run.kept_files = cluster.folder() + "/floor";
+      run.read_file = cluster.a_disk();
+    }
+    return run;
+  }
+
+  // The volume and, beside it, the files that the floor will use.
+  absl::Status Fill(Measurement& measurement, const Case& first, const FloorRun& floor) {
+    std::optional<absl::StatusOr<Child>> maker;
+    if (!floor.kept_files.empty() && !options_.counters) {
+      FloorRun short_run = floor;
+      short_run.seconds = 0.01;
+      maker.emplace(Child::Start({FloorWords(short_run, first), {}}, floor.kept_files + ".log"));
+      if (!maker->ok()) return maker->status();
+    }
+    const absl::Status filled = measurement.Fill();
+    if (!filled.ok()) return filled;
+    while (maker && (*maker)->Running()) usleep(10000);
+    return absl::OkStatus();
+  }
 
   absl::Status RunGroup(const std::vector<Case>& group) {
     const Case& first = group[0];
@@ -128,25 +158,29 @@ class Bench {
     Measurement measurement(**cluster, probe == nullptr ? "" : probe);
     Say(absl::StrCat("filling a volume of ", options_.volume_bytes / kMiB, " MiB, ", first.replicas,
                      " mirrors"));
-    absl::Status status = measurement.Fill();
+    absl::Status status = Fill(measurement, first, FloorOf(own_floor_, first.place, **cluster));
     if (status.ok()) {
       Say(absl::StrCat("idle daemons together: ", 100 * measurement.IdleShare(3), " % of a core"));
     }
     for (const Case& c : group) {
-      if (status.ok()) status = RunCase(measurement, c, place);
+      if (status.ok()) status = RunCase(measurement, c, **cluster);
     }
     return status;
   }
 
-  absl::Status RunCase(Measurement& measurement, const Case& c, const std::string& place) {
-    const FloorRun floor_run{options_.floor_program, place, FloorFileBytes(), options_.seconds};
-    std::vector<CaseResult> ours, floors;
+  absl::Status RunCase(Measurement& measurement, const Case& c, const BenchCluster& cluster) {
+    std::vector<std::string> programs = {own_floor_};
+    if (!options_.floor_program.empty()) programs.insert(programs.begin(), options_.floor_program);
+    if (options_.counters) programs.clear();
+    std::vector<CaseResult> ours;
+    std::vector<std::vector<CaseResult>> floors(programs.size());
     Round last;
     for (uint32_t i = 0; i < options_.rounds; ++i) {
-      if (!options_.counters) {
-        const absl::StatusOr<FloorResult> floor = RunFloor(floor_run, c);
+      for (size_t f = 0; f < programs.size(); ++f) {
+        const absl::StatusOr<FloorResult> floor =
+            RunFloor(FloorOf(programs[f], c.place, cluster), c);
         if (!floor.ok()) return floor.status();
-        floors.push_back(*floor);
+        floors[f].push_back(*floor);
       }
       const absl::StatusOr<Round> round = measurement.Run(c, options_.seconds, ++seed_);
       if (!round.ok()) return round.status();
@@ -158,7 +192,8 @@ class Bench {
       std::fflush(stdout);
       return absl::OkStatus();
     }
-    reports_.push_back({c, Median(ours), Median(floors)});
+    reports_.push_back({c, Median(ours), Median(floors[0]), std::nullopt});
+    if (floors.size() > 1) reports_.back().own_floor = Median(floors[1]);
     if (options_.json) {
       std::printf("%s\n", ToJson(reports_.back()).c_str());
       std::fflush(stdout);
@@ -170,6 +205,7 @@ class Bench {
   }
 
   BenchOptions options_;
+  std::string own_floor_;  // program
   std::vector<CaseReport> reports_;
   uint64_t seed_ = 100;
 };

@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -246,26 +248,42 @@ Ends Connect() {
   return ends;
 }
 
-// A file written in full, so that no write of the run allocates; its name is gone already.
-absl::StatusOr<int> MakeFile(const FloorOptions& options, uint32_t number) {
-  const std::string path = absl::StrCat(options.folder, "/floor.", getpid(), ".", number);
-  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_DIRECT | O_CLOEXEC, 0600);
-  if (fd < 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot make ", path));
-  unlink(path.c_str());
+// Every byte is written, so that no write of the run allocates.
+absl::Status FillFile(int fd, uint64_t size_bytes) {
   constexpr size_t kPiece = 1 << 20;
-  void* piece = std::aligned_alloc(4096, kPiece);
-  std::memset(piece, 1, kPiece);
-  absl::Status status;
-  for (uint64_t at = 0; at < options.file_bytes && status.ok(); at += kPiece) {
-    if (pwrite(fd, piece, kPiece, static_cast<off_t>(at)) != static_cast<ssize_t>(kPiece)) {
-      status = absl::ErrnoToStatus(errno, absl::StrCat("cannot write ", path));
+  const std::unique_ptr<void, decltype(&std::free)> piece(std::aligned_alloc(4096, kPiece),
+                                                          &std::free);
+  std::memset(piece.get(), 1, kPiece);
+  for (uint64_t at = 0; at < size_bytes; at += kPiece) {
+    if (pwrite(fd, piece.get(), kPiece, static_cast<off_t>(at)) != static_cast<ssize_t>(kPiece)) {
+      return absl::ErrnoToStatus(errno, "cannot write the floor's file");
     }
   }
-  if (status.ok() && fsync(fd) != 0) status = absl::ErrnoToStatus(errno, "fsync");
-  std::free(piece);
-  if (status.ok()) return fd;
+  return fsync(fd) == 0 ? absl::OkStatus() : absl::ErrnoToStatus(errno, "fsync");
+}
+
+// The name is gone already unless the file is to be kept.
+absl::StatusOr<int> OpenFile(const FloorOptions& options, uint32_t number) {
+  if (options.read && !options.read_file.empty()) {
+    const int fd = open(options.read_file.c_str(), O_RDONLY | O_DIRECT | O_CLOEXEC);
+    if (fd < 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot open ", options.read_file));
+    return fd;
+  }
+  const bool keep = !options.kept_files.empty();
+  const std::string path = keep ? absl::StrCat(options.kept_files, ".", number)
+                                : absl::StrCat(options.folder, "/floor.", getpid(), ".", number);
+  const int fd =
+      open(path.c_str(), O_RDWR | O_CREAT | (keep ? 0 : O_EXCL) | O_DIRECT | O_CLOEXEC, 0600);
+  struct stat file = {};
+  if (fd < 0 || fstat(fd, &file) != 0) {
+    return absl::ErrnoToStatus(errno, absl::StrCat("cannot make ", path));
+  }
+  if (!keep) unlink(path.c_str());
+  if (static_cast<uint64_t>(file.st_size) >= options.file_bytes) return fd;
+  const absl::Status filled = FillFile(fd, options.file_bytes);
+  if (filled.ok()) return fd;
   close(fd);
-  return status;
+  return filled;
 }
 
 // All connections, made before the processes part.
@@ -296,7 +314,7 @@ struct Plan {
 absl::StatusOr<FloorResult> MeasureFloor(const FloorOptions& options) {
   std::vector<int> files;
   for (uint32_t i = 0; i < options.replicas; ++i) {
-    const absl::StatusOr<int> file = MakeFile(options, i);
+    const absl::StatusOr<int> file = OpenFile(options, i);
     if (!file.ok()) return file.status();
     files.push_back(*file);
   }

@@ -27,6 +27,10 @@ struct FloorOptions {
   bool read = false;
   FloorSync sync = FloorSync::kNone;
   std::string folder = ".";
+  // If not empty, "PREFIX.0" and so on are the members' files: made if need be, and left. Else each
+  // run makes its own in `folder`.
+  std::string kept_files;
+  std::string read_file;  // if not empty, reads come from this one
   double seconds = 5;
   double warm_up_seconds = 0.5;
 };

@@ -1,5 +1,7 @@
 // Prints the floor of this machine as one line of JSON, with the options of the reference program:
 //   floor --json --replicas 3 --bs 4096 --depth 32 --rw write --sync fdatasync --dir DIR
+// That program does not have --keep PREFIX (the same files in several runs) and --from FILE
+// (reads).
 #include <cstdio>
 #include <string>
 #include <string_view>
@@ -22,6 +24,8 @@ bool TakeOption(FloorOptions& options, std::string_view name, const std::string&
   if (name == "--file-mib") return is_number && (options.file_bytes = uint64_t{number} << 20) > 0;
   if (name == "--seconds") return absl::SimpleAtod(value, &options.seconds) && options.seconds > 0;
   if (name == "--dir") return !(options.folder = value).empty();
+  if (name == "--keep") return !(options.kept_files = value).empty();
+  if (name == "--from") return !(options.read_file = value).empty();
   if (name == "--rw") return (options.read = value == "read") || value == "write";
   if (name != "--sync") return false;
   if (value == "fdatasync") options.sync = FloorSync::kFdatasync;

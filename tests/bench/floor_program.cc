@@ -26,16 +26,25 @@ absl::StatusOr<FloorResult> ParseFloor(std::string_view line) {
   return result;
 }
 
-absl::StatusOr<FloorResult> RunFloor(const FloorRun& run, const Case& what) {
+std::vector<std::string> FloorWords(const FloorRun& run, const Case& what) {
   // In memory there is nothing to flush, and asking for it would cost the floor a thread.
   const bool flushed = what.flushed && what.place == Place::kExt4;
-  const absl::StatusOr<std::string> line =
-      RunToEnd({{run.program, "--json", "--replicas", absl::StrCat(what.replicas), "--bs",
-                 absl::StrCat(what.block_bytes), "--depth", absl::StrCat(what.depth), "--rw",
-                 what.read ? "read" : "write", "--sync", flushed ? "fdatasync" : "none",
-                 "--seconds", absl::StrCat(run.seconds), "--file-mib",
-                 absl::StrCat(run.file_bytes >> 20), "--dir", run.folder},
-                {}});
+  std::vector<std::string> words = {run.program,  "--json",
+                                    "--replicas", absl::StrCat(what.replicas),
+                                    "--bs",       absl::StrCat(what.block_bytes),
+                                    "--depth",    absl::StrCat(what.depth),
+                                    "--rw",       what.read ? "read" : "write",
+                                    "--sync",     flushed ? "fdatasync" : "none",
+                                    "--seconds",  absl::StrCat(run.seconds),
+                                    "--file-mib", absl::StrCat(run.file_bytes >> 20),
+                                    "--dir",      run.folder};
+  if (!run.kept_files.empty()) words.insert(words.end(), {"--keep", run.kept_files});
+  if (!run.read_file.empty()) words.insert(words.end(), {"--from", run.read_file});
+  return words;
+}
+
+absl::StatusOr<FloorResult> RunFloor(const FloorRun& run, const Case& what) {
+  const absl::StatusOr<std::string> line = RunToEnd({FloorWords(run, what), {}});
   if (!line.ok()) return line.status();
   return ParseFloor(*line);
 }

@@ -47,8 +47,10 @@ CaseResult Median(const std::vector<CaseResult>& rounds) {
 }
 
 std::string ToJson(const CaseReport& report) {
-  return absl::StrFormat("{\"case\":\"%s\",%s,\"floor\":{%s}}", report.what.Name(),
-                         Values(report.ours), Values(report.floor));
+  const std::string own =
+      report.own_floor ? absl::StrFormat(",\"own_floor\":{%s}", Values(*report.own_floor)) : "";
+  return absl::StrFormat("{\"case\":\"%s\",%s,\"floor\":{%s}%s}", report.what.Name(),
+                         Values(report.ours), Values(report.floor), own);
 }
 
 std::string ToTable(const std::vector<CaseReport>& reports) {
@@ -60,6 +62,12 @@ std::string ToTable(const std::vector<CaseReport>& reports) {
                           r.what.Name(), r.ours.iops, r.ours.mean_us, r.ours.p99_us, r.ours.p999_us,
                           r.ours.cpu_us_per_op, r.ours.iops / r.floor.iops,
                           r.ours.mean_us / r.floor.mean_us);
+    if (!r.own_floor) continue;
+    absl::StrAppendFormat(&table,
+                          "    floor %.0f IOPS, %.1f us; our own floor %.0f IOPS, %.1f us: "
+                          "%.2f x and %.2f x\n",
+                          r.floor.iops, r.floor.mean_us, r.own_floor->iops, r.own_floor->mean_us,
+                          r.own_floor->iops / r.floor.iops, r.own_floor->mean_us / r.floor.mean_us);
   }
   return table;
 }

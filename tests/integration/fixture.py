@@ -25,14 +25,15 @@ def programs():
 class RunningCluster:
     """with RunningCluster() as cluster: three nodes, a volume of `size_mib` that is attached."""
 
-    def __init__(self, size_mib=256, disk_size="768M", replication=3, nodes=3):
+    def __init__(self, size_mib=256, disk_size="768M", replication=3, nodes=3, disks_per_node=1):
         self.size_mib, self.disk_size, self.nodes = size_mib, disk_size, nodes
-        self.replication = replication
+        self.replication, self.disks_per_node = replication, disks_per_node
 
     def __enter__(self):
         self.folder = tempfile.mkdtemp(prefix="storpool-", dir=os.environ.get("TEST_TMPDIR"))
         self.cluster = Cluster(self.folder, programs(), nodes=self.nodes,
-                               disk_size=self.disk_size, sparse=True)
+                               disks_per_node=self.disks_per_node, disk_size=self.disk_size,
+                               sparse=True)
         try:
             self.cluster.create()
             self.cluster.start()
@@ -81,6 +82,12 @@ def in_background(function):
                 raise self.error
             return self.value
     return Background()
+
+
+def wait_for_writes(cluster, writer, count=200):
+    """Until the writer has been answered so many times more: it is at work, whatever happened."""
+    goal = writer.writes + count
+    cluster.wait(f"{count} more writes are acknowledged", lambda: writer.writes >= goal)
 
 
 def pause(seconds):

@@ -4,6 +4,7 @@ Every block holds (its place, a number that only grows). A write is `acknowledge
 has answered it; after any disaster each block must hold its last acknowledged number, or one that
 was sent later and never answered.
 """
+import errno
 import random
 import struct
 import time
@@ -25,9 +26,10 @@ class StampWriter:
         self.sent = [0] * blocks
         self.next_number = 1
         self.writes, self.reconnects, self.longest_gap_s = 0, 0, 0.0
+        self.errors = []  # of the device; a lost connection is none
         self.stop = False
 
-    def connect(self, give_up_s=60):
+    def connect(self, give_up_s=120):
         end = time.monotonic() + give_up_s
         while True:
             try:
@@ -55,6 +57,8 @@ class StampWriter:
                     last = now
                     self.acknowledged[place] = max(self.acknowledged[place], number)
                     self.writes += 1
+                elif error not in (errno.ENOTCONN, errno.ESHUTDOWN):
+                    self.errors.append(f"block {place}: write failed with {errno.errorcode[error]}")
                 return 1
             try:
                 while not self.stop or busy:
@@ -75,9 +79,9 @@ class StampWriter:
                 self.reconnects += 1
 
     def verify(self):
-        """Returns the places whose content cannot be, as texts."""
+        """Returns writes that failed and places whose content cannot be, as texts."""
         handle = self.connect()
-        wrong = []
+        wrong = list(self.errors)
         for place in range(self.blocks):
             data = bytes(handle.pread(BLOCK, place * BLOCK))
             found_place, number = struct.unpack_from("<QQ", data)

@@ -1,10 +1,10 @@
 #include "tests/sim/canaries.h"
 
-#include <map>
 #include <memory>
 #include <utility>
 
 #include "lib/sim/store_tap.h"
+#include "tests/sim/stale_batch.h"
 
 namespace storpool::sim {
 namespace {
@@ -14,7 +14,7 @@ using chunkstore::ChunkStore;
 // 5.3a: the disk is told to flush nothing.
 Seams NoFlush() {
   Seams seams;
-  seams.on_device = [](const std::string&, env::DeviceIo& io) {
+  seams.on_device = [](DiskId, env::DeviceIo& io) {
     io.durable = false;
     return io.op == env::DeviceIo::Op::kFlush;
   };
@@ -73,9 +73,12 @@ Seams SessionUsedAgain() {
   return seams;
 }
 
-Seams WithStores(WrapStore wrap) {
+template <class Store>
+Seams WithStore() {
   Seams seams;
-  seams.open_store = [wrap](const std::string&) { return OpenWrapped(wrap); };
+  seams.wrap_store = [](std::unique_ptr<ChunkStore> inner) -> std::unique_ptr<ChunkStore> {
+    return std::make_unique<Store>(std::move(inner));
+  };
   return seams;
 }
 
@@ -101,93 +104,18 @@ class CommitsAhead final : public StoreTap {
   }
 };
 
-// 4.2: batches of an earlier life become valid again: the void records that stand behind them are
-// not found by the next recovery.
-class RevivesVoided final : public StoreTap {
- public:
-  // What was voided, by store: outlives the process, as the bytes on a disk do.
-  struct Stale {
-    Entry entry;
-    std::vector<uint8_t> bytes;
-  };
-  using Graves = std::map<StoreId, std::map<ChainId, std::map<Version, Stale>>>;
-
-  RevivesVoided(std::unique_ptr<ChunkStore> inner, std::shared_ptr<Graves> graves)
-      : StoreTap(std::move(inner)), graves_(std::move(graves)) {}
-
-  std::map<ChainId, ChainRecord> TakeChains() override {
-    auto chains = StoreTap::TakeChains();
-    for (auto& [chain, stale] : (*graves_)[identity().store]) {
-      for (auto& [version, grave] : stale) {
-        Entry entry = grave.entry;
-        entry.arrival = Arrival::kCommitted;
-        entry.payload = pool_.Copy(grave.bytes);
-        StoreTap::AppendEntry(chain, std::move(entry));
-      }
-    }
-    (*graves_)[identity().store].clear();
-    return chains;
-  }
-  uint64_t AppendEntry(ChainId chain, Entry entry) override {
-    if (entry.arrival == Arrival::kPending && entry.kind == EntryKind::kData) {
-      Stale& kept = pending_[chain][entry.version];
-      kept.entry.place = entry.place;
-      kept.entry.version = entry.version;
-      kept.entry.kind = entry.kind;
-      kept.entry.session = entry.session;
-      kept.entry.checksums = entry.checksums;
-      kept.bytes.assign(entry.payload.span().begin(), entry.payload.span().end());
-    }
-    return StoreTap::AppendEntry(chain, std::move(entry));
-  }
-  uint64_t AppendVoid(ChainId chain, Version above, Epoch below) override {
-    auto& pending = pending_[chain];
-    auto& graves = (*graves_)[identity().store][chain];
-    for (auto it = pending.upper_bound(above);
-         it != pending.end() && it->first < Version(below, 0);) {
-      graves.insert_or_assign(it->first, std::move(it->second));
-      it = pending.erase(it);
-    }
-    return StoreTap::AppendVoid(chain, above, below);
-  }
-  void SetCommitted(ChainId chain, Version committed) override {
-    auto& pending = pending_[chain];
-    pending.erase(pending.begin(), pending.upper_bound(committed));
-    StoreTap::SetCommitted(chain, committed);
-  }
-
- private:
-  std::shared_ptr<Graves> graves_;
-  std::map<ChainId, std::map<Version, Stale>> pending_;
-  BufferPool pool_;
-};
-
-template <class Store>
-WrapStore Wrapping() {
-  return [](std::unique_ptr<ChunkStore> inner) -> std::unique_ptr<ChunkStore> {
-    return std::make_unique<Store>(std::move(inner));
-  };
-}
-
-Seams StaleBatchAccepted() {
-  auto graves = std::make_shared<RevivesVoided::Graves>();
-  return WithStores([graves](std::unique_ptr<ChunkStore> inner) -> std::unique_ptr<ChunkStore> {
-    return std::make_unique<RevivesVoided>(std::move(inner), graves);
-  });
-}
-
 }  // namespace
 
 std::vector<Canary> Canaries() {
   return {
-      {"NoFlush", NoFlush()},
-      {"CommitWithoutOneReport", CommitWithoutOneReport()},
-      {"LevelIsTheMaximum", LevelIsTheMaximum()},
-      {"NoVoid", WithStores(Wrapping<KeepsVoided>())},
-      {"WLeads", WithStores(Wrapping<CommitsAhead>())},
-      {"WrongBase", WrongBase()},
-      {"StaleBatchAccepted", StaleBatchAccepted()},
-      {"SessionUsedAgain", SessionUsedAgain()},
+      {"NoFlush", "I1|5.3a|5.5b", NoFlush()},
+      {"CommitWithoutOneReport", "I1", CommitWithoutOneReport()},
+      {"LevelIsTheMaximum", "alarm", LevelIsTheMaximum()},
+      {"NoVoid", "I5", WithStore<KeepsVoided>()},
+      {"WLeads", "5.3d", WithStore<CommitsAhead>()},
+      {"WrongBase", "I3|I4", WrongBase()},
+      {"StaleBatchAccepted", "I.", StaleBatchAccepted()},
+      {"SessionUsedAgain", "5.8", SessionUsedAgain()},
   };
 }
 

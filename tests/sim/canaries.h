@@ -11,6 +11,7 @@ namespace storpool::sim {
 
 struct Canary {
   std::string name;
+  std::string violated;  // how the error begins, a regular expression
   Seams seams;
 };
 

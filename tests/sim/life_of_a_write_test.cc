@@ -29,7 +29,8 @@ class Follower {
   Seams MakeSeams() {
     Seams seams;
     seams.on_send = [this](const std::string& host, wire::Message& m) { OnSend(host, m); };
-    seams.on_device = [this](const std::string& host, env::DeviceIo& io) {
+    seams.on_device = [this](DiskId disk, env::DeviceIo& io) {
+      const std::string host = "node" + std::to_string(disk.value() / 100);  // as Cluster has it
       if (io.op == env::DeviceIo::Op::kWrite) Add(host, "device write");
       return false;
     };
