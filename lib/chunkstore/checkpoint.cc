@@ -125,9 +125,13 @@ void ChunkStoreImpl::SnapshotSegments(StreamWriter& index) {
   }
 }
 
-void ChunkStoreImpl::SnapshotPages(StreamWriter& index, const ChunkKey& key,
-                                   const Index::Chunk& chunk) {
-  for (const Index::Page& page : chunk.pages) {
+void ChunkStoreImpl::SnapshotPages(StreamWriter& index, const ChunkKey& key, Index::Chunk& chunk,
+                                   bool all) {
+  if (!all && !chunk.dirty) return;
+  chunk.dirty = false;
+  for (Index::Page& page : chunk.pages) {
+    if (!all && !page.dirty) continue;
+    page.dirty = false;
     PageRecord record;
     record.lineage = key.lineage.value();
     record.chunk = key.chunk.value();
@@ -143,20 +147,44 @@ void ChunkStoreImpl::SnapshotPages(StreamWriter& index, const ChunkKey& key,
   }
 }
 
+// Only what has changed is written, behind the index of the last root, as long as all of that is at
+// most half of the index: so reading and replacing it stays cheap. The first one of an incarnation
+// is whole, so that no later incarnation's batches ever stand in an index of several checkpoints.
+bool ChunkStoreImpl::MayAddToIndex() {
+  const bool dropped = state_.index().TakePagesDropped();
+  if (index_bytes_ == 0 || dropped) return false;
+  const uint64_t added = writer(StreamId::kIndex).bytes_written() - index_end_bytes_;
+  return added + state_.index().DirtyBytes() <= index_bytes_ / 2;
+}
+
+CheckpointRoot ChunkStoreImpl::BeginRoot(bool whole) {
+  StreamWriter& index = writer(StreamId::kIndex);
+  const CheckpointRoot& last = core_->superblock.root;
+  CheckpointRoot root;
+  root.checkpoint = last.checkpoint + 1;
+  root.sequence = core_->next_sequence;
+  root.incarnation = core_->superblock.incarnation;
+  if (whole) index.CloseSegment();
+  for (int i = 0; i < kStreams; ++i) root.streams[i] = writers_[i]->position();
+  if (!whole) {
+    StreamPosition& base = root.streams[static_cast<int>(StreamId::kIndex)];
+    base = last.streams[static_cast<int>(StreamId::kIndex)];
+    root.index_segment = last.index_segment;
+    root.state_batch = static_cast<uint32_t>(index.last_sealed().number - base.last.number);
+  }
+  return root;
+}
+
 Task ChunkStoreImpl::Checkpoint() {
   StreamWriter& index = writer(StreamId::kIndex);
   SP_CHECK(index.idle());
   const uint64_t begun = segments_.BeginCheckpoint();
   checkpoints_begun_ = begun;
   checkpointed_log_bytes_ = log().bytes_written();
-  CheckpointRoot root;
-  root.checkpoint = core_->superblock.root.checkpoint + 1;
-  root.sequence = core_->next_sequence;
-  root.incarnation = core_->superblock.incarnation;
-  for (int i = 0; i < kStreams; ++i) root.streams[i] = writers_[i]->position();
-  index.CloseSegment();
+  const bool whole = !MayAddToIndex();
+  CheckpointRoot root = BeginRoot(whole);
   new_index_segments_.clear();
-  const BatchName before = index.last_sealed();
+  const uint64_t bytes_before = index.bytes_written();
   SnapshotSegments(index);
   SnapshotChains(index);
   index.Poke();
@@ -168,7 +196,7 @@ Task ChunkStoreImpl::Checkpoint() {
     SP_RETURN_CO(failure_);
     const auto it = state_.index().chunks().lower_bound(next);
     if (it == state_.index().chunks().end()) break;
-    SnapshotPages(index, it->first, *it->second);
+    SnapshotPages(index, it->first, *it->second, whole);
     index.Poke();
     next = {it->first.lineage, ChunkIndex(it->first.chunk.value() + 1)};
     if (it->first.chunk.value() == UINT32_MAX)
@@ -189,13 +217,15 @@ Task ChunkStoreImpl::Checkpoint() {
     co_await Progress{*this};
   }
   SP_RETURN_CO(failure_);
-  index.CloseSegment();
   root.log_end = log_end;
   root.segment_sequence = segments_.last_sequence();
   root.index_last = index.last_sealed();
-  root.index_batches = root.index_last.number - before.number;
-  SP_CHECK(!new_index_segments_.empty());
-  root.index_segment = new_index_segments_.front();
+  root.index_batches =
+      root.index_last.number - root.streams[static_cast<int>(StreamId::kIndex)].last.number;
+  if (whole) {
+    SP_CHECK(!new_index_segments_.empty());
+    root.index_segment = new_index_segments_.front();
+  }
   core_->superblock.root = root;
   const absl::Status written = co_await WriteSuperblocks();
   if (!written.ok()) {
@@ -203,10 +233,15 @@ Task ChunkStoreImpl::Checkpoint() {
     co_return failure_;
   }
   segments_.CheckpointDurable(begun);
-  for (const uint32_t segment : core_->index_segments) segments_.ForgetIndexSegment(segment);
-  core_->index_segments = std::exchange(new_index_segments_, {});
-  FreeSegments();
-  co_return absl::OkStatus();
+  std::vector<uint32_t>& used = core_->index_segments;
+  if (whole) {
+    for (const uint32_t segment : used) segments_.ForgetIndexSegment(segment);
+    used.clear();
+    index_bytes_ = index.bytes_written() - bytes_before;
+    index_end_bytes_ = index.bytes_written();
+  }
+  used.insert(used.end(), new_index_segments_.begin(), new_index_segments_.end());
+  co_return co_await FreeSegments();
 }
 
 }  // namespace storpool::chunkstore

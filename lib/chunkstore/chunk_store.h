@@ -62,6 +62,9 @@ struct StoreUsage {
   uint64_t free_bytes = 0;      // what Reserve can still grant, after cleaning
   uint64_t entries = 0;         // index entries, holes included
   uint64_t chunks = 0;
+  // Live blocks that could not be read when they were to be moved: they stay where they are until
+  // they are healed or written over.
+  uint64_t unreadable_bytes = 0;
 };
 
 class StoreEvents {
@@ -95,7 +98,9 @@ class ReadOp {
 };
 
 // One step of a scan for a resync (design 5.6): committed entries of one chunk, all layers, whose
-// version is above `above`, from `cursor` on. Entries come with payload and Arrival::kCommitted.
+// version is above `above`, from `cursor` on. Entries come with payload and Arrival::kCommitted. A
+// block that is damaged here is in no entry but in `damaged`: whoever relies on the scan fetches it
+// elsewhere, by exact version (4.12), and must not take the chunk for complete before.
 class ScanOp {
  public:
   virtual ~ScanOp() = default;
@@ -106,6 +111,12 @@ class ScanOp {
   uint64_t cursor = 0;         // 0 begins; set to where to go on
   bool at_end = false;         // set by the store
   std::vector<Entry> entries;  // about kRequestBytesMax of payload at most
+  struct Damaged {
+    LayerId layer;
+    uint32_t block = 0;  // of the chunk
+    Version version;
+  };
+  std::vector<Damaged> damaged;
 
  private:
   friend class ChunkStoreImpl;

@@ -32,6 +32,7 @@ ChunkStoreImpl::ChunkStoreImpl(const Options& options, std::unique_ptr<StoreCore
                                                              segments_, device_, pool_, *this)),
               *this),
       idle_timer_(reactor_, [this] { OnIdle(); }),
+      discards_(device_.info().can_discard),
       clean_tried_(segments_.size(), 0) {
   for (int i = 1; i < kStreams; ++i) {
     writers_[i] = std::make_unique<StreamWriter>(static_cast<StreamId>(i), core_->superblock,
@@ -99,6 +100,7 @@ StoreUsage ChunkStoreImpl::usage() const {
   usage.free_bytes = usage.usable_bytes > taken ? usage.usable_bytes - taken : 0;
   usage.entries = state_.index().entries();
   usage.chunks = state_.index().chunks().size();
+  usage.unreadable_bytes = segments_.unreadable_blocks() * kBlockBytes;
   return usage;
 }
 

@@ -77,6 +77,32 @@ class ChunkStoreImpl : public ChunkStore,
     uint32_t first = 0;  // block within the entry
     uint32_t count = 0;
   };
+  // A block of an entry that could not be read, or not verified.
+  struct DamagedAt {
+    size_t entry = 0;
+    uint32_t block = 0;  // within the entry
+  };
+  // A segment being cleaned: the next batch of it, and a piece of the device with its descriptor.
+  struct Victim {
+    uint32_t segment = 0;
+    uint64_t at = 0;  // on the device, of the batch
+    BatchHeader header;
+    uint64_t payload = 0;  // on the device
+    Buffer window;
+    uint64_t window_at = 0;
+    uint32_t window_bytes = 0;  // of the next one
+  };
+  // Live blocks of one record that lie side by side.
+  struct LiveRun {
+    MovedRecord record;
+    size_t first = 0;  // of LiveBlocks::blocks
+    uint64_t at = 0;   // on the device
+    uint64_t end() const { return at + uint64_t{record.block_count} * kBlockBytes; }
+  };
+  struct LiveBlocks {
+    std::vector<LiveRun> runs;
+    std::vector<MovedBlock> blocks;
+  };
   // Suspends a coroutine until the next kBatch phase after something happened.
   struct Progress {
     ChunkStoreImpl& store;
@@ -113,9 +139,11 @@ class ChunkStoreImpl : public ChunkStore,
   Task WriteSuperblocks();
   // Checkpoint (checkpoint.cc).
   Task Checkpoint();
+  bool MayAddToIndex();
+  CheckpointRoot BeginRoot(bool whole);
   void SnapshotChains(StreamWriter& index);
   void SnapshotSegments(StreamWriter& index);
-  void SnapshotPages(StreamWriter& index, const ChunkKey& key, const Index::Chunk& chunk);
+  void SnapshotPages(StreamWriter& index, const ChunkKey& key, Index::Chunk& chunk, bool all);
   // Maintenance (cleaner.cc).
   void KickMaintenance();
   bool NeedsMaintenance() const;
@@ -123,17 +151,22 @@ class ChunkStoreImpl : public ChunkStore,
   Task Maintain();
   Task MakeSpace();
   std::optional<uint32_t> ChooseVictim() const;
+  Task FreeSegments();
+  void SetAside(uint32_t victim);
+  // Moving what lives (survivors.cc).
   Task Clean(uint32_t victim);
-  uint32_t CleanBatch(StreamWriter& to, const Buffer& window, uint64_t window_offset,
-                      uint64_t batch_offset, const BatchHeader& header);
-  bool IsLive(const ChunkKey& key, LayerId layer, uint32_t block, uint64_t location) const;
-  void FreeSegments();
+  Task LoadBatch(Victim* victim, bool* valid);
+  void FindLive(const Victim& victim, uint32_t blocks_max, LiveBlocks* live) const;
+  Task MoveLive(StreamWriter& to, const Victim& victim, const LiveBlocks& live);
+  void Move(StreamWriter& to, const LiveBlocks& live, const LiveRun& run, const Buffer& payload);
   // Scans (scan.cc).
   Task RunScan(ScanOp* op);
   std::vector<Fetch> CollectScan(ScanOp* op);
+  void TakeOut(ScanOp* op, const std::vector<DamagedAt>& damaged);
   Task RunPending(ChainId chain, Version above,
                   absl::AnyInvocable<void(absl::StatusOr<std::vector<Entry>>)> done);
-  Task FetchPayload(std::vector<Entry>* entries, std::vector<Fetch> fetches);
+  Task FetchPayload(std::vector<Entry>* entries, std::vector<Fetch> fetches,
+                    std::vector<DamagedAt>* damaged);
   void StartTask(Task task);
   Task RunClose(absl::AnyInvocable<void(absl::Status)> done);
 
@@ -159,9 +192,12 @@ class ChunkStoreImpl : public ChunkStore,
   bool denied_ = false;     // Reserve said no since OnRoom
   bool log_waits_ = false;  // for a segment
   bool closing_ = false;
+  bool discards_;           // freed segments, before they are used again
   uint64_t witnessed_ = 0;  // number of the last log batch that needs no witness
   uint64_t checkpointed_log_bytes_ = 0;
   std::vector<uint32_t> new_index_segments_;
+  uint64_t index_bytes_ = 0;           // of the last whole index; 0: none in this incarnation
+  uint64_t index_end_bytes_ = 0;       // of its stream when that one ended
   std::vector<uint64_t> clean_tried_;  // per segment: checkpoints begun when it was tried
   uint64_t checkpoints_begun_ = 0;
   Task maintenance_;

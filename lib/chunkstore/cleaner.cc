@@ -2,7 +2,7 @@
 // emptied segments go (design 4.9, 4.10).
 #include <algorithm>
 #include <cmath>
-#include <cstring>
+#include <string>
 #include <utility>
 
 #include "lib/base/check.h"
@@ -57,16 +57,18 @@ Task ChunkStoreImpl::Maintain() {
 // Cleans as much as the free segments allow, leaving enough for the checkpoint that frees them.
 Task ChunkStoreImpl::MakeSpace() {
   const Room r = room();
-  const uint32_t wanted = r.low_segments() + 2;
-  uint64_t copied_blocks = 0;
-  const uint64_t blocks_per_segment = segments_.segment_bytes() / kBlockBytes;
+  const uint32_t wanted = r.enough_segments();
+  std::vector<uint32_t> victims;
   while (failure_.ok()) {
-    if (segments_.free_count() + segments_.CountEmptied() >= wanted) break;
+    // What is still on its way from a victim counts as moved.
+    const auto moving = std::count_if(victims.begin(), victims.end(),
+                                      [this](uint32_t v) { return segments_[v].live_blocks > 0; });
+    const auto emptied = segments_.CountEmptied() + static_cast<uint32_t>(moving);
+    if (segments_.free_count() + emptied >= wanted) break;
     if (segments_.free_count() < r.cleaning_segments()) break;  // the checkpoint frees some
-    if (copied_blocks > 8 * blocks_per_segment) break;
     const std::optional<uint32_t> victim = ChooseVictim();
     if (!victim) break;
-    copied_blocks += segments_[*victim].live_blocks;
+    victims.push_back(*victim);
     clean_tried_[*victim] = checkpoints_begun_ + 1;
     SP_RETURN_CO(co_await Clean(*victim));
   }
@@ -76,7 +78,9 @@ Task ChunkStoreImpl::MakeSpace() {
       co_await Progress{*this};
     }
   }
-  co_return failure_;
+  SP_RETURN_CO(failure_);
+  for (const uint32_t victim : victims) SetAside(victim);
+  co_return absl::OkStatus();
 }
 
 // The highest (1 - u) age^0.7 / (1 + u), age in segments opened since; when room is short simply
@@ -90,7 +94,7 @@ std::optional<uint32_t> ChunkStoreImpl::ChooseVictim() const {
     const SegmentTable::Segment& s = segments_[i];
     if (s.state != SegmentTable::State::kClosed || s.stream == StreamId::kIndex ||
         s.live_blocks == 0 || s.live_blocks + blocks / kLeastGain >= blocks ||
-        clean_tried_[i] == checkpoints_begun_ + 1) {
+        s.unreadable_blocks > 0 || clean_tried_[i] == checkpoints_begun_ + 1) {
       continue;
     }
     const double u = static_cast<double>(s.live_blocks) / static_cast<double>(blocks);
@@ -104,115 +108,25 @@ std::optional<uint32_t> ChunkStoreImpl::ChooseVictim() const {
   return best;
 }
 
-bool ChunkStoreImpl::IsLive(const ChunkKey& key, LayerId layer, uint32_t block,
-                            uint64_t location) const {
-  const Index::Chunk* chunk = state_.index().Find(key);
-  if (chunk == nullptr) return false;
-  const Index::Page* page = chunk->FindPage(block / kRunBlocks, layer);
-  const IndexEntry* entry = page == nullptr ? nullptr : page->Find(block % kRunBlocks);
-  return entry != nullptr && entry->location() == location;
-}
-
-// Reads the victim from end to end and appends its live blocks to the stream one class up.
-Task ChunkStoreImpl::Clean(uint32_t victim) {
-  const SegmentTable::Segment& segment = segments_[victim];
-  StreamWriter& to =
-      writer(segment.stream == StreamId::kLog ? StreamId::kSurvivors1 : StreamId::kSurvivors2);
-  const uint32_t sector = core_->superblock.sector_bytes;
-  const uint64_t limit = segments_.OffsetOf(victim) + segments_.segment_bytes();
-  uint64_t at = segments_.OffsetOf(victim) + sector;
-  while (at + sector <= limit && segment.live_blocks > 0) {
-    const uint64_t window_bytes = std::min<uint64_t>(DeviceWindow::kBytes, limit - at);
-    Buffer window = pool_.Allocate(window_bytes);
-    const uint64_t window_offset = at;
-    const absl::Status read = co_await ReadDevice(device_, at, window.span());
-    if (!read.ok()) {
-      OnDeviceFailed(read);
-      co_return failure_;
-    }
-    for (;;) {
-      BatchHeader h;
-      const uint64_t within = at - window_offset;
-      if (within + sector > window_bytes ||
-          !ParseBatchHeader(window.span().subspan(within), &h).ok() ||
-          h.segment_sequence != segment.sequence ||
-          h.offset_bytes != at - segments_.OffsetOf(victim)) {
-        break;
+// What has come through the gate is discarded before it is used again (4.10), where the device says
+// that this is worth it. A device that cannot after all only loses that.
+Task ChunkStoreImpl::FreeSegments() {
+  const std::vector<uint32_t> released = segments_.ReleaseWhatMay();
+  for (const uint32_t segment : released) {
+    if (discards_) {
+      const absl::Status status =
+          co_await DiscardDevice(device_, segments_.OffsetOf(segment), segments_.segment_bytes());
+      if (!status.ok()) {
+        discards_ = false;
+        log_sink_.Log(env::LogLevel::kWarning, "chunkstore",
+                      "disk " + std::to_string(identity_.disk.value()) +
+                          ": freed space is discarded no more: " + std::string(status.message()));
       }
-      const uint64_t bytes =
-          RoundUp(h.descriptor_bytes, sector) + uint64_t{h.payload_blocks} * kBlockBytes;
-      if (within + bytes > window_bytes) break;
-      CleanBatch(to, window, window_offset, at, h);
-      at += bytes;
     }
-    if (at == window_offset) break;  // the end of what was written here
-    to.Poke();
-    while (failure_.ok() && to.has_unsealed()) {
-      co_await Progress{*this};
-      to.Poke();
-    }
-    SP_RETURN_CO(failure_);
+    segments_.Free(segment);
+    if (std::exchange(log_waits_, false) || denied_) ScheduleBatch();
   }
-  while (failure_.ok() && !to.idle()) co_await Progress{*this};
-  co_return failure_;
-}
-
-// Copies the live blocks of one batch; returns how many.
-uint32_t ChunkStoreImpl::CleanBatch(StreamWriter& to, const Buffer& window, uint64_t window_offset,
-                                    uint64_t batch_offset, const BatchHeader& header) {
-  const uint64_t within = batch_offset - window_offset;
-  uint64_t payload = within + RoundUp(header.descriptor_bytes, core_->superblock.sector_bytes);
-  RecordReader reader(window.span().subspan(within), header);
-  Record record;
-  uint32_t copied = 0;
-  while (reader.Next(&record)) {
-    const bool moved = record.kind == RecordKind::kMoved;
-    const EntryRecord& e = record.entry;
-    const ChunkKey key =
-        moved ? ChunkKey{LineageId(record.moved.lineage), ChunkIndex(record.moved.chunk)}
-              : KeyOf(e);
-    const LayerId layer(moved ? record.moved.layer : e.layer);
-    const uint64_t first = payload;
-    payload += uint64_t{record.payload_blocks} * kBlockBytes;
-    for (uint32_t i = 0; i < record.payload_blocks;) {
-      // A run of live blocks becomes one record.
-      MovedBlock blocks[kBatchBlocksMax];
-      uint32_t count = 0;
-      const uint32_t start = i;
-      for (; i < record.payload_blocks && count < to.blocks_max(); ++i) {
-        const uint32_t block = moved ? record.moved_blocks[i].block : e.first_block + i;
-        const uint64_t location =
-            (window_offset + first + uint64_t{i} * kBlockBytes) / kLocationUnitBytes;
-        if (!IsLive(key, layer, block, location)) break;
-        blocks[count].version = moved ? record.moved_blocks[i].version : e.version;
-        blocks[count].block = block;
-        blocks[count++].crc = moved ? record.moved_blocks[i].crc : record.checksums[i];
-      }
-      if (count == 0) {
-        ++i;
-        continue;
-      }
-      MovedRecord out;
-      out.lineage = key.lineage.value();
-      out.chunk = key.chunk.value();
-      out.layer = layer.value();
-      out.block_count = count;
-      const auto body = static_cast<uint32_t>(sizeof out + count * sizeof(MovedBlock));
-      Batch& batch = to.OpenFor(DescriptorWriter::RecordBytes(body), count);
-      uint8_t* at = batch.writer.Add(RecordKind::kMoved, body);
-      std::memcpy(at, &out, sizeof out);
-      std::memcpy(at + sizeof out, blocks, count * sizeof(MovedBlock));
-      batch.AddPayload(
-          window.Slice(first + uint64_t{start} * kBlockBytes, size_t{count} * kBlockBytes));
-      copied += count;
-    }
-  }
-  return copied;
-}
-
-void ChunkStoreImpl::FreeSegments() {
-  segments_.FreeWhatMay();
-  if (std::exchange(log_waits_, false) || denied_) ScheduleBatch();
+  co_return absl::OkStatus();
 }
 
 }  // namespace storpool::chunkstore

@@ -92,6 +92,7 @@ Index::Page& Index::EnsurePage(Chunk& chunk, uint32_t run, LayerId layer) {
     it->run = static_cast<uint16_t>(run);
     it->layer = layer;
   }
+  it->dirty = chunk.dirty = true;
   return *it;
 }
 
@@ -197,6 +198,7 @@ bool Index::Move(const ChunkKey& key, LayerId layer, uint32_t block, Version ver
   segments_.AddBlocks(location, 1);
   segments_.DropBlocks(entry.location(), 1);
   entry = IndexEntry::Make(version, location, entry.crc());
+  page->dirty = chunk.dirty = true;
   return true;
 }
 
@@ -219,7 +221,20 @@ void Index::LoadPage(const PageRecord& record, std::span<const IndexEntry> entri
   }
 }
 
+uint64_t Index::DirtyBytes() const {
+  uint64_t bytes = 0;
+  for (const auto& [key, chunk] : chunks_) {
+    if (!chunk->dirty) continue;
+    for (const Page& page : chunk->pages) {
+      if (!page.dirty) continue;
+      bytes += sizeof(PageRecord) + (page.uniform_hole ? 1 : page.count()) * sizeof(IndexEntry);
+    }
+  }
+  return bytes;
+}
+
 void Index::ReleaseAll(Chunk& chunk) {
+  pages_dropped_ = pages_dropped_ || !chunk.pages.empty();
   for (Page& page : chunk.pages) {
     const uint32_t count = page.count();
     for (uint32_t i = 0; i < count && !page.uniform_hole; ++i) {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "absl/container/btree_map.h"
@@ -36,6 +37,7 @@ class Index {
   struct Page {
     uint16_t run = 0;
     bool uniform_hole = false;  // all blocks of the run are holes of one version, in `only`
+    bool dirty = true;          // changed since a checkpoint took it
     uint16_t capacity = 0;
     LayerId layer;
     std::array<uint64_t, kRunBlocks / 64> bitmap = {};
@@ -54,6 +56,7 @@ class Index {
     ChainId chain;
     Version highest;          // of its entries, ever
     uint32_t pending = 0;     // entries of pending sets that name it
+    bool dirty = true;        // some page is
     std::vector<Page> pages;  // sorted by (run, layer)
 
     const Page* FindPage(uint32_t run, LayerId layer) const;
@@ -75,8 +78,13 @@ class Index {
   void PutHole(Chunk& chunk, LayerId layer, BlockRange range, Version version);
   // Where the entry has exactly this version it moves to `location` (design 4.9). True if it did.
   bool Move(const ChunkKey& key, LayerId layer, uint32_t block, Version version, uint64_t location);
-  // A page from a checkpoint; the page must be new and its locations inside segments.
+  // A page from a checkpoint, or a newer state of one; its locations are inside segments.
   void LoadPage(const PageRecord& record, std::span<const IndexEntry> entries);
+
+  // About how much a checkpoint writes of what has changed since the one before.
+  uint64_t DirtyBytes() const;
+  // Whether pages went as a whole since the last call: no changed page tells of them.
+  bool TakePagesDropped() { return std::exchange(pages_dropped_, false); }
 
   void DropLineage(LineageId lineage);
   void DropChain(ChainId chain);
@@ -96,6 +104,7 @@ class Index {
   EntryArrays arrays_;
   Chunks chunks_;
   uint64_t entries_ = 0;
+  bool pages_dropped_ = false;
 };
 
 }  // namespace storpool::chunkstore

@@ -154,14 +154,19 @@ void Reader::Verify(const Run& run) {
 void Reader::OnRunDone(Run* run, const absl::Status& status) {
   Job* job = run->job;
   segments_.DropReader(run->location);
+  const bool unreadable = absl::IsDataLoss(status);  // these bytes, not the disk
   if (status.ok()) {
     Verify(*run);
+  } else if (unreadable) {
+    for (uint32_t i = run->first; i < run->first + run->count; ++i) {
+      job->op->results[i].state = BlockResult::State::kDamaged;
+    }
   } else if (job->status.ok()) {
     job->status = status;
   }
   spare_runs_.push_back(run);
   const bool last = --job->runs == 0;
-  if (!status.ok()) host_.OnDeviceFailed(status);
+  if (!status.ok() && !unreadable) host_.OnDeviceFailed(status);
   if (last) End(job);
 }
 

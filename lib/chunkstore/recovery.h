@@ -87,7 +87,7 @@ class Recovery {
   Task LookForWitness(const Walk& walk);
   Task ScanForMark(uint32_t segment, uint32_t from, uint64_t above);
   Task ApplyAll();
-  Task ApplyBatch(const Accepted& batch);
+  Task ApplyBatch(const Accepted& batch, bool only_pages);
   void RestoreSegments();
   Walk StartOf(StreamId stream) const;
   void TruncateTo(Walk* walk, size_t batches);

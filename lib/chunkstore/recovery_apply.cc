@@ -44,13 +44,15 @@ Task Recovery::LoadIndex() {
   for (uint64_t i = 0; i < root.index_batches; ++i) {
     bool accepted = false;
     SP_RETURN_CO(co_await TryBatch(&walk, segment, offset, &accepted));
-    for (const uint32_t next : accepted ? std::vector<uint32_t>() : Continuations(walk, 0, 0)) {
-      if (accepted) break;
+    const uint64_t by = root.incarnation;
+    for (const uint32_t next :
+         accepted ? std::vector<uint32_t>() : Continuations(walk, by, by - 1)) {
+      if (accepted || headers_[next].incarnation != by) continue;
       SP_RETURN_CO(co_await TryBatch(&walk, next, core_.superblock.sector_bytes, &accepted));
       if (accepted) core_.index_segments.push_back(next);
     }
     if (!accepted) co_return damaged;
-    SP_RETURN_CO(co_await ApplyBatch(walk.batches.back()));
+    SP_RETURN_CO(co_await ApplyBatch(walk.batches.back(), i < root.state_batch));
     segment = walk.at.segment;
     offset = walk.at.offset_bytes;
     walk.batches.clear();
@@ -59,7 +61,8 @@ Task Recovery::LoadIndex() {
   co_return absl::OkStatus();
 }
 
-Task Recovery::ApplyBatch(const Accepted& batch) {
+// `only_pages`: the rest of it was written again by a later checkpoint.
+Task Recovery::ApplyBatch(const Accepted& batch, bool only_pages) {
   const BatchHeader& h = batch.header;
   const uint64_t at = DeviceOffset(batch.segment, h.offset_bytes);
   const uint64_t limit = DeviceOffset(batch.segment, 0) + core_.superblock.segment_bytes;
@@ -72,6 +75,7 @@ Task Recovery::ApplyBatch(const Accepted& batch) {
   RecordReader reader(window_.At(at), h);
   Record record;
   while (reader.Next(&record)) {
+    if (only_pages && record.kind != RecordKind::kPage) continue;
     if (!LocationsFit(core_.segments, record)) {
       co_return absl::DataLossError("the index names a place outside the segments");
     }
@@ -132,7 +136,7 @@ Task Recovery::ApplyAll() {
     const BatchHeader& h = batch.header;
     core_.next_sequence =
         std::max(core_.next_sequence, h.first_sequence + std::max<uint64_t>(h.record_count, 1));
-    SP_RETURN_CO(co_await ApplyBatch(batch));
+    SP_RETURN_CO(co_await ApplyBatch(batch, false));
   }
 }
 

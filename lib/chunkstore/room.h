@@ -15,26 +15,30 @@ struct Room {
   uint32_t segments = 0;
   uint32_t segment_bytes = 0;
   uint32_t index_segments = 0;  // one whole index
+  uint32_t root_segments = 0;   // the index of a root, with what checkpoints added to it
 
   // `index_entries`: how many there are now; holes may make them more than blocks fit.
   static Room Of(uint32_t segments, uint32_t segment_bytes, uint64_t index_entries) {
     const uint64_t blocks = uint64_t{segments} * (segment_bytes / kBlockBytes);
     const uint64_t entries = std::max(blocks, index_entries);
     const uint64_t index_bytes = entries * (sizeof(IndexEntry) + 2) + (256u << 10);
-    const auto index = static_cast<uint32_t>(
-        std::min<uint64_t>(RoundUp(index_bytes, segment_bytes) / segment_bytes, segments / 4));
-    return {segments, segment_bytes, index};
+    const auto most = [&](uint64_t bytes) {
+      return static_cast<uint32_t>(
+          std::min<uint64_t>(RoundUp(bytes, segment_bytes) / segment_bytes, segments / 4));
+    };
+    return {segments, segment_bytes, most(index_bytes), most(index_bytes + index_bytes / 2)};
   }
   // A victim's live blocks fill at most two new segments; then an index must still fit, and the
   // log's first batch after a crash. With this many free a victim may be cleaned.
   uint32_t cleaning_segments() const { return index_segments + 3; }
   // Data of clients never takes the last ones.
   uint32_t kept_segments() const { return cleaning_segments() + 2; }
-  // Cleaning begins below this.
-  uint32_t low_segments() const { return kept_segments() + 4 + segments / 50; }
+  // Cleaning begins below this, and goes on for some more: each round ends with a checkpoint.
+  uint32_t low_segments() const { return kept_segments() + 4 + segments / 100; }
+  uint32_t enough_segments() const { return low_segments() + 4 + segments / 100; }
   uint64_t usable_bytes() const {
     // Kept ones, the present index, three open segments, two for progress.
-    const uint32_t fixed = kept_segments() + index_segments + 5;
+    const uint32_t fixed = kept_segments() + root_segments + 5;
     if (segments <= fixed) return 0;
     return uint64_t{segments - fixed} * segment_bytes / 100 * 94 / kBlockBytes * kBlockBytes;
   }

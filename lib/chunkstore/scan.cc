@@ -35,6 +35,7 @@ void ChunkStoreImpl::Scan(ScanOp* op) {
 std::vector<ChunkStoreImpl::Fetch> ChunkStoreImpl::CollectScan(ScanOp* op) {
   std::vector<Fetch> fetches;
   op->entries.clear();
+  op->damaged.clear();
   op->at_end = true;
   const Index::Chunk* chunk = state_.index().Find(op->chunk);
   uint32_t blocks = 0;
@@ -80,7 +81,8 @@ std::vector<ChunkStoreImpl::Fetch> ChunkStoreImpl::CollectScan(ScanOp* op) {
 }
 
 // Payload of batches under way is copied at once; the rest is pinned, then read and verified.
-Task ChunkStoreImpl::FetchPayload(std::vector<Entry>* entries, std::vector<Fetch> fetches) {
+Task ChunkStoreImpl::FetchPayload(std::vector<Entry>* entries, std::vector<Fetch> fetches,
+                                  std::vector<DamagedAt>* damaged) {
   for (Entry& entry : *entries) {
     if (entry.kind != EntryKind::kData) continue;
     entry.payload = pool_.Allocate(size_t{entry.place.blocks.count} * kBlockBytes);
@@ -104,24 +106,20 @@ Task ChunkStoreImpl::FetchPayload(std::vector<Entry>* entries, std::vector<Fetch
   }
   absl::Status status = failure_;
   for (const Fetch& f : reads) {
-    Entry& entry = (*entries)[f.entry];
+    const Entry& entry = (*entries)[f.entry];
     const std::span<uint8_t> to =
         entry.payload.span().subspan(size_t{f.first} * kBlockBytes, size_t{f.count} * kBlockBytes);
-    if (status.ok()) {
-      status = co_await ReadDevice(device_, f.location * kLocationUnitBytes, to);
-      if (!status.ok()) OnDeviceFailed(status);
-    }
+    absl::Status read;
+    if (status.ok()) read = co_await ReadDevice(device_, f.location * kLocationUnitBytes, to);
     segments_.DropReader(f.location);
+    if (!read.ok() && !absl::IsDataLoss(read)) {
+      OnDeviceFailed(read);
+      status = failure_;
+    }
     for (uint32_t i = 0; i < f.count && status.ok(); ++i) {
-      if (Crc32c(to.data() + size_t{i} * kBlockBytes, kBlockBytes) ==
-          entry.checksums[f.first + i]) {
-        continue;
-      }
-      status = absl::DataLossError(
-          "block " + std::to_string(entry.place.blocks.first + f.first + i) + " of chunk " +
-          std::to_string(entry.place.chunk.value()) + " of lineage " +
-          std::to_string(entry.place.lineage.value()) + " is damaged on disk " +
-          std::to_string(identity_.disk.value()) + ": heal it from another mirror");
+      const uint32_t crc = Crc32c(to.data() + size_t{i} * kBlockBytes, kBlockBytes);
+      if (read.ok() && crc == entry.checksums[f.first + i]) continue;
+      damaged->push_back({f.entry, f.first + i});
     }
   }
   co_return status;
@@ -142,9 +140,39 @@ Task ChunkStoreImpl::RunScan(ScanOp* op) {
           e->crc() ^ ChecksumSeed(op->chunk.lineage, op->chunk.chunk, block, entry.version);
     }
   }
-  const absl::Status status = co_await FetchPayload(&op->entries, std::move(fetches));
+  std::vector<DamagedAt> damaged;
+  const absl::Status status = co_await FetchPayload(&op->entries, std::move(fetches), &damaged);
+  if (!damaged.empty()) TakeOut(op, damaged);
   op->OnDone(status);
   co_return status;
+}
+
+// Cuts the entries so that no damaged block is in one.
+void ChunkStoreImpl::TakeOut(ScanOp* op, const std::vector<DamagedAt>& damaged) {
+  std::vector<Entry> sound;
+  for (size_t n = 0; n < op->entries.size(); ++n) {
+    const Entry& entry = op->entries[n];
+    uint32_t begin = 0;
+    const auto keep = [&](uint32_t end) {
+      if (end == begin) return;
+      Entry& part = sound.emplace_back(entry);
+      if (begin == 0 && end == entry.place.blocks.count) return;
+      part.place.blocks = {entry.place.blocks.first + begin, end - begin};
+      part.payload =
+          entry.payload.Slice(size_t{begin} * kBlockBytes, size_t{end - begin} * kBlockBytes);
+      part.checksums = Checksums(end - begin, pool_);
+      std::copy_n(entry.checksums.span().begin() + begin, end - begin,
+                  part.checksums.span().begin());
+    };
+    for (const DamagedAt& d : damaged) {
+      if (d.entry != n) continue;
+      keep(d.block);
+      begin = d.block + 1;
+      op->damaged.push_back({entry.place.layer, entry.place.blocks.first + d.block, entry.version});
+    }
+    keep(entry.place.blocks.count);
+  }
+  op->entries = std::move(sound);
 }
 
 void ChunkStoreImpl::PendingAbove(
@@ -168,7 +196,16 @@ Task ChunkStoreImpl::RunPending(ChainId chain, Version above,
       entries.push_back(p.entry);
     }
   }
-  const absl::Status status = co_await FetchPayload(&entries, std::move(fetches));
+  std::vector<DamagedAt> damaged;
+  absl::Status status = co_await FetchPayload(&entries, std::move(fetches), &damaged);
+  if (status.ok() && !damaged.empty()) {
+    const Entry& entry = entries[damaged[0].entry];
+    status = absl::DataLossError(
+        "block " + std::to_string(entry.place.blocks.first + damaged[0].block) + " of chunk " +
+        std::to_string(entry.place.chunk.value()) + " of lineage " +
+        std::to_string(entry.place.lineage.value()) + ", pending, is damaged on disk " +
+        std::to_string(identity_.disk.value()) + ": the other members have it");
+  }
   if (status.ok()) {
     done(std::move(entries));
   } else {

@@ -1,6 +1,7 @@
 #include "lib/chunkstore/segment_table.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "lib/base/check.h"
 
@@ -20,6 +21,7 @@ std::optional<uint32_t> SegmentTable::Take(StreamId stream) {
     s.state = State::kOpen;
     s.stream = stream;
     s.sequence = ++last_sequence_;
+    s.left_blocks = 0;
     s.emptied_in = checkpoints_begun_;
     --free_count_;
     next_ = at + 1;
@@ -75,6 +77,17 @@ void SegmentTable::DropBlocks(uint64_t location, uint32_t blocks) {
   s.live_blocks -= blocks;
   live_blocks_ -= blocks;
   if (s.live_blocks == 0) s.emptied_in = checkpoints_begun_;
+  unreadable_blocks_ -= std::exchange(s.unreadable_blocks, 0);
+}
+
+// Once may be chance: an entry that was committed after cleaning had passed it.
+bool SegmentTable::SetAside(uint32_t segment, uint32_t pending) {
+  Segment& s = segments_[segment];
+  const uint32_t left = std::exchange(s.left_blocks, s.live_blocks);
+  if (s.live_blocks <= pending || left != s.live_blocks || s.unreadable_blocks > 0) return false;
+  s.unreadable_blocks = s.live_blocks - pending;
+  unreadable_blocks_ += s.unreadable_blocks;
+  return true;
 }
 
 void SegmentTable::DropReader(uint64_t location) {
@@ -86,8 +99,8 @@ void SegmentTable::DropReader(uint64_t location) {
 void SegmentTable::ForgetIndexSegment(uint32_t segment) {
   Segment& s = segments_[segment];
   SP_CHECK(s.stream == StreamId::kIndex && s.state == State::kClosed && s.readers == 0);
-  s.state = State::kFree;
-  ++free_count_;
+  s.stream = StreamId::kLog;  // empty, like any other
+  s.emptied_in = 0;
 }
 
 bool SegmentTable::MayFree(const Segment& s) const {
@@ -95,15 +108,20 @@ bool SegmentTable::MayFree(const Segment& s) const {
          s.readers == 0 && s.emptied_in < checkpoint_durable_;
 }
 
-std::vector<uint32_t> SegmentTable::FreeWhatMay() {
-  std::vector<uint32_t> freed;
+std::vector<uint32_t> SegmentTable::ReleaseWhatMay() {
+  std::vector<uint32_t> released;
   for (uint32_t i = 0; i < size(); ++i) {
     if (!MayFree(segments_[i])) continue;
-    segments_[i].state = State::kFree;
-    ++free_count_;
-    freed.push_back(i);
+    segments_[i].state = State::kReleased;
+    released.push_back(i);
   }
-  return freed;
+  return released;
+}
+
+void SegmentTable::Free(uint32_t released) {
+  SP_CHECK(segments_[released].state == State::kReleased);
+  segments_[released].state = State::kFree;
+  ++free_count_;
 }
 
 uint32_t SegmentTable::CountEmptied() const {

@@ -2,8 +2,8 @@
 // a segment becomes free again (design 4.10, R15).
 //
 // Always holds: live(s) is the number of references that index and pending sets have into s. A
-// segment leaves kClosed only by Release, which demands that it became empty before a checkpoint
-// began whose root is durable in both superblocks, and that no read refers to it.
+// segment leaves kClosed only by ReleaseWhatMay, which demands that it became empty before a
+// checkpoint began whose root is durable in both superblocks, and that no read refers to it.
 #pragma once
 
 #include <cstdint>
@@ -17,12 +17,15 @@ namespace storpool::chunkstore {
 
 class SegmentTable {
  public:
-  enum class State : uint8_t { kFree, kOpen, kClosed };
+  // kReleased: through the gate, and about to be discarded.
+  enum class State : uint8_t { kFree, kOpen, kClosed, kReleased };
   struct Segment {
     uint64_t sequence = 0;
     uint64_t emptied_in = 0;  // checkpoints begun when it became empty; see MayFree
     uint32_t live_blocks = 0;
     uint32_t readers = 0;
+    uint32_t left_blocks = 0;        // live ones that the last cleaning left there
+    uint32_t unreadable_blocks = 0;  // of those, not for lack of a commit
     State state = State::kFree;
     StreamId stream = StreamId::kLog;
   };
@@ -61,8 +64,14 @@ class SegmentTable {
   void CheckpointDurable(uint64_t n) { checkpoint_durable_ = n; }
   // Segments of the index stream are live as a whole, for as long as a root names them.
   void ForgetIndexSegment(uint32_t segment);
-  // Frees all that may be freed; returns them.
-  std::vector<uint32_t> FreeWhatMay();
+  // Releases all that may be used again, for Free; returns them.
+  std::vector<uint32_t> ReleaseWhatMay();
+  void Free(uint32_t released);
+  // Cleaning has left live blocks in a segment, `pending` of them because they are pending. If it
+  // is the second time, the others cannot be read: the segment is left alone until one of its
+  // blocks is written anew, by a heal or a client. True if that is news.
+  bool SetAside(uint32_t segment, uint32_t pending);
+  uint64_t unreadable_blocks() const { return unreadable_blocks_; }
   // Empty segments that wait for a checkpoint only.
   uint32_t CountEmptied() const;
 
@@ -75,6 +84,7 @@ class SegmentTable {
   uint32_t next_ = 0;
   uint64_t last_sequence_ = 0;
   uint64_t live_blocks_ = 0;
+  uint64_t unreadable_blocks_ = 0;
   uint64_t checkpoints_begun_ = 0;
   uint64_t checkpoint_durable_ = 0;
 };

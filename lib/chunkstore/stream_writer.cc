@@ -19,6 +19,9 @@ Batch::Batch(BufferPool& pool, StreamWriter* stream, uint32_t slot_number)
       writer(memory.span().subspan(StreamWriter::kHeaderRoom)) {
   op = Op::kWrite;
   durable = true;
+  // Now, not when a batch that is seldom needed grows on the path of a write.
+  parts.reserve(kPartsMax);
+  slice_list.reserve(kPartsMax + 1);
 }
 
 void Batch::OnDone(const absl::Status& status) { owner->OnBatchDone(*this, status); }
@@ -87,8 +90,8 @@ uint32_t StreamWriter::BytesOf(const Batch& batch) const {
          batch.payload_blocks * kBlockBytes;
 }
 
-void StreamWriter::Poke() {
-  while (!failed_ && has_unsealed() && sealed_ < kUnderWayMax) {
+void StreamWriter::PokeBut(size_t last) {
+  while (!failed_ && unsealed() > last && sealed_ < kUnderWayMax) {
     Batch& batch = *queue_[sealed_];
     if (batch.drain_first && sealed_ > 0) return;
     if (!Seal(batch)) return;

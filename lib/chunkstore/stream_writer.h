@@ -91,7 +91,9 @@ class StreamWriter {
   // The batch to add a record to; one within the limits always finds room.
   Batch& OpenFor(uint32_t record_bytes, uint32_t blocks);
   // Seals and submits what can go.
-  void Poke();
+  void Poke() { PokeBut(0); }
+  // The same, but for the last batch, which may take more records.
+  void PokeFull() { PokeBut(1); }
   // Closes the segment: the next batch begins a new one.
   void CloseSegment();
   // Stops: nothing is submitted any more.
@@ -99,6 +101,7 @@ class StreamWriter {
 
   bool idle() const { return queue_.empty(); }
   bool has_unsealed() const { return sealed_ < queue_.size(); }
+  size_t unsealed() const { return queue_.size() - sealed_; }
   uint32_t under_way() const { return sealed_; }
   BatchName last_sealed() const { return last_; }
   uint64_t durable_number() const { return durable_number_; }
@@ -114,6 +117,7 @@ class StreamWriter {
 
  private:
   friend class Batch;
+  void PokeBut(size_t last);
   Batch* NewBatch();
   bool Seal(Batch& batch);
   void FillHeader(Batch& batch);

@@ -11,7 +11,14 @@
 namespace storpool::chunkstore {
 namespace {
 
-constexpr uint32_t kSegmentBytesMin = 2u << 20;
+constexpr uint64_t kSegmentDataMin = 2u << 20;
+
+// A segment takes whole MiBs of payload, each with the descriptor of the largest entry and what
+// else travels with it, behind its header: entries of 1 MiB fill it without loss.
+constexpr uint32_t SegmentBytesFor(uint64_t data_bytes) {
+  constexpr uint64_t kRoomPerRequest = 8u << 10;
+  return static_cast<uint32_t>(data_bytes + data_bytes / kRequestBytesMax * kRoomPerRequest + 4096);
+}
 
 uint32_t SuperblockCrc(Superblock superblock) {
   superblock.crc = 0;
@@ -63,11 +70,11 @@ absl::Status CheckGeometry(const Superblock& s, const env::DeviceInfo& info) {
         "the store was made for sectors of " + std::to_string(s.sector_bytes) +
         " bytes, the device has " + std::to_string(info.sector_bytes));
   }
-  const bool fits = std::has_single_bit(s.segment_bytes) && s.segment_bytes >= kSegmentBytesMin &&
-                    s.segment_bytes <= kSegmentBytes && s.segments >= kSegmentsMin &&
-                    (s.sector_bytes == 512 || s.sector_bytes == 4096) &&
-                    s.size_bytes > 2 * kAreaBytes + 4096 &&
-                    SegmentOffset(s, s.segments) <= EndArea(s.size_bytes);
+  const bool fits =
+      s.segment_bytes % 4096 == 0 && s.segment_bytes >= kSegmentDataMin &&
+      s.segment_bytes <= SegmentBytesFor(kSegmentBytes) && s.segments >= kSegmentsMin &&
+      (s.sector_bytes == 512 || s.sector_bytes == 4096) && s.size_bytes > 2 * kAreaBytes + 4096 &&
+      SegmentOffset(s, s.segments) <= EndArea(s.size_bytes);
   if (!fits) return absl::DataLossError("the superblock's sizes contradict each other");
   return absl::OkStatus();
 }
@@ -76,9 +83,9 @@ absl::Status ChooseGeometry(const env::DeviceInfo& info, Superblock* s) {
   s->size_bytes = info.size_bytes;
   s->sector_bytes = info.sector_bytes;
   const uint64_t wanted = std::bit_floor(std::max<uint64_t>(info.size_bytes / 512, 1));
-  s->segment_bytes =
-      static_cast<uint32_t>(std::clamp<uint64_t>(wanted, kSegmentBytesMin, kSegmentBytes));
-  const uint64_t least = 2 * kAreaBytes + 4096 + uint64_t{kSegmentsMin} * kSegmentBytesMin;
+  s->segment_bytes = SegmentBytesFor(std::clamp<uint64_t>(wanted, kSegmentDataMin, kSegmentBytes));
+  const uint64_t least =
+      2 * kAreaBytes + 4096 + uint64_t{kSegmentsMin} * SegmentBytesFor(kSegmentDataMin);
   if (info.size_bytes < least) {
     return absl::InvalidArgumentError("the device has " + std::to_string(info.size_bytes) +
                                       " bytes, a chunk store needs at least " +

@@ -34,9 +34,9 @@ struct CheckpointRoot {
   uint64_t segment_sequence = 0;  // the highest given out
   uint64_t index_batches = 0;
   uint32_t index_segment = kNoSegment;  // where the first one stands
-  uint32_t reserved = 0;
+  uint32_t state_batch = 0;             // of those before this one only the pages count
   BatchName index_last;
-  StreamPosition streams[kStreams];  // at `sequence`; the index stream's: before the checkpoint
+  StreamPosition streams[kStreams];  // at `sequence`; the index stream's: before the first one
 };
 static_assert(sizeof(CheckpointRoot) == 72 + 4 * 32);
 

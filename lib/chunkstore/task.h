@@ -93,12 +93,14 @@ struct NextTurn {
 // One device request.
 class DeviceWait : public env::DeviceIo {
  public:
-  DeviceWait(env::Device& device, Op operation, uint64_t offset, std::span<uint8_t> memory)
+  DeviceWait(env::Device& device, Op operation, uint64_t offset, std::span<uint8_t> memory,
+             uint64_t discard = 0)
       : device_(device), slice_{memory.data(), memory.size()} {
     op = operation;
+    discard_bytes = discard;
     durable = operation == Op::kWrite;
     offset_bytes = offset;
-    slices = {&slice_, 1};
+    if (!memory.empty()) slices = {&slice_, 1};
   }
   DeviceWait(const DeviceWait&) = delete;
   DeviceWait& operator=(const DeviceWait&) = delete;
@@ -132,6 +134,11 @@ inline DeviceWait WriteDevice(env::Device& device, uint64_t offset, std::span<ui
 // Makes durable what has been written so far, by whomever.
 inline DeviceWait FlushDevice(env::Device& device) {
   return DeviceWait(device, env::DeviceIo::Op::kFlush, 0, {});
+}
+
+// The content of the range does not matter any more.
+inline DeviceWait DiscardDevice(env::Device& device, uint64_t offset, uint64_t bytes) {
+  return DeviceWait(device, env::DeviceIo::Op::kDiscard, offset, {}, bytes);
 }
 
 // Waits until somebody calls Notify; one waiter.

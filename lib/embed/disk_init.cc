@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -58,6 +59,33 @@ absl::Status CheckNotOurs(env::Device& device, env::PosixReactor& reactor,
                    " already; with \"force yes\" all its data is lost"));
 }
 
+// What the first MiB of a device tells of its content, by the marks of others.
+const char* NameOf(const std::vector<char>& bytes) {
+  struct Mark {
+    size_t offset;
+    std::string_view bytes;
+    const char* name;
+  };
+  static constexpr Mark kMarks[] = {
+      {1080, "\x53\xef", "an ext2, ext3 or ext4 file system"},
+      {0, "XFSB", "an XFS file system"},
+      {65600, "_BHRfS_M", "a btrfs file system"},
+      {0, "LUKS\xba\xbe", "an encrypted volume (LUKS)"},
+      {512, "LABELONE", "a physical volume of LVM"},
+      {4096, "\xfc\x4e\x2b\xa9", "a member of a RAID array (md)"},
+      {4086, "SWAPSPACE2", "swap space"},
+      {512, "EFI PART", "a partition table (GPT)"},
+      {510, "\x55\xaa", "a partition table or boot sector"},
+  };
+  for (const Mark& mark : kMarks) {
+    if (mark.offset + mark.bytes.size() > bytes.size()) continue;
+    if (std::equal(mark.bytes.begin(), mark.bytes.end(), bytes.data() + mark.offset)) {
+      return mark.name;
+    }
+  }
+  return "something that is not ours";
+}
+
 absl::Status CheckEmpty(const DiskInitOptions& options) {
   const int fd = open(options.path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return absl::ErrnoToStatus(errno, Named(options));
@@ -68,9 +96,8 @@ absl::Status CheckEmpty(const DiskInitOptions& options) {
   const auto end = bytes.begin() + size;
   if (std::all_of(bytes.begin(), end, [](char c) { return c == 0; })) return absl::OkStatus();
   return absl::AlreadyExistsError(
-      absl::StrCat(Named(options),
-                   " is not empty: it holds something that is not ours; with "
-                   "\"force yes\" all its data is lost"));
+      absl::StrCat(Named(options), " is not empty: it holds ", NameOf(bytes),
+                   "; name another one, or with \"force yes\" all its data is lost"));
 }
 
 absl::Status Format(env::Device& device, env::PosixReactor& reactor, const DiskInitOptions& options,
@@ -101,6 +128,11 @@ absl::StatusOr<bool> MakeFile(const DiskInitOptions& options) {
         env::CreateDiskFile(options.path, options.size_bytes, options.sparse, options.progress);
     if (!made.ok()) return made;
     return true;
+  }
+  if (S_ISBLK(stat.st_mode) && options.size_bytes != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(Named(options),
+                     " is a block device and has its size; leave \"size\" out to take all of it"));
   }
   if (S_ISREG(stat.st_mode) && options.size_bytes != 0 &&
       static_cast<uint64_t>(stat.st_size) != options.size_bytes) {

@@ -5,6 +5,7 @@
 // caller's duty). A write is durable when it was asked to be and has succeeded, or when a flush
 // that began after its completion has succeeded; until then power loss may keep any subset of its
 // 512-byte sectors. An error is final: the caller fails the disk, nothing is retried (design 4.3).
+// The exception is a read that ends with kDataLoss: the medium has lost these bytes, no more.
 #pragma once
 
 #include <cstdint>
@@ -58,7 +59,8 @@ class Device {
   // Device writes, reads and flushes so far: for benches and tests.
   struct Counters {
     uint64_t writes = 0, reads = 0, flushes = 0, discards = 0, bytes_written = 0, bytes_read = 0;
-    uint64_t submits = 0;  // system calls, where there are any
+    uint64_t submits = 0;        // system calls, where there are any
+    uint64_t short_submits = 0;  // of those: the system took fewer requests than it was given
   };
   virtual Counters counters() const = 0;
 };

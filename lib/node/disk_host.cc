@@ -67,8 +67,10 @@ class DiskHost::ScanRun : public chunkstore::ScanOp {
   void OnDone(const absl::Status& status) override {
     ChainHost& host = *host_;
     host.Step([&](chain::Replica& r, Instant now, chain::Effects& out) {
-      r.OnStoreScan({id_, status.ok(), cursor, at_end, line_version_, std::move(entries)}, now,
-                    out);
+      // A scan without a block that is damaged here must not pass for a whole one.
+      r.OnStoreScan(
+          {id_, status.ok() && damaged.empty(), cursor, at_end, line_version_, std::move(entries)},
+          now, out);
     });
     entries.clear();
     disk_.free_scans_.push_back(this);

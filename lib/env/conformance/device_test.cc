@@ -95,6 +95,25 @@ TEST_P(DeviceTest, CountsEveryFlushOfADurableWrite) {
   EXPECT_EQ(device->counters().bytes_written, 8192u);
 }
 
+// What a discarded sector reads as is up to the drive; its neighbours keep what they have.
+TEST_P(DeviceTest, DiscardTouchesItsRangeOnlyAndItCanBeWrittenAgain) {
+  TestIo write(DeviceIo::Op::kWrite, 0, {Filled(64 << 10, 7)});
+  Run(write);
+  TestIo discard(DeviceIo::Op::kDiscard, 16 << 10, {});
+  discard.discard_bytes = 32 << 10;
+  if (!device->info().can_discard) GTEST_SKIP() << "this device does not discard";
+  Run(discard);
+  EXPECT_EQ(device->counters().discards, 1u);
+  const std::vector<uint8_t> now = ReadAll();
+  for (size_t i = 0; i < 64 << 10; ++i) {
+    const bool outside = i < 16 << 10 || i >= 48 << 10;
+    ASSERT_TRUE(now[i] == 7 || (!outside && now[i] == 0)) << i;
+  }
+  TestIo again(DeviceIo::Op::kWrite, 16 << 10, {Filled(32 << 10, 9)}, true);
+  Run(again);
+  EXPECT_EQ(ReadAll()[47 << 10], 9);
+}
+
 TEST_P(DeviceTest, RequestsQueuedInACallbackRunToo) {
   TestIo second(DeviceIo::Op::kWrite, 4096, {Filled(4096, 2)});
   TestIo first(DeviceIo::Op::kWrite, 0, {Filled(4096, 1)}, true);

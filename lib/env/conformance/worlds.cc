@@ -38,7 +38,7 @@ class MemoryWorld : public World {
 
  private:
   ManualReactor reactor_;
-  MemoryDisk disk_{kDiskBytes};
+  MemoryDisk disk_{DeviceInfo{.size_bytes = kDiskBytes, .can_discard = true}};
   MemoryNetwork hub_;
   std::unique_ptr<Network> network_ = hub_.Attach(reactor_, "a");
   CheckedNetwork checked_{*network_};
@@ -48,6 +48,7 @@ class PosixWorld : public World {
  public:
   PosixWorld(bool unix_sockets, PosixDevice::FlushBy flush_by) : unix_sockets_(unix_sockets) {
     device_options_.flush_by = flush_by;
+    device_options_.disk.discard_file = !unix_sockets;
     // On a real file system where there is one: O_DIRECT and flushes as in production.
     std::string pattern = testing::TempDir() + "/world.XXXXXX";
     SP_CHECK(mkdtemp(pattern.data()) != nullptr);

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -177,6 +178,25 @@ TEST_F(PosixDeviceTest, DiscardedRoomOfAFileIsGivenBack) {
   ASSERT_EQ(stat(Path("d").c_str(), &after), 0);
   EXPECT_LT(after.st_blocks, before.st_blocks);
   EXPECT_EQ(after.st_size, before.st_size);
+}
+
+// The kernel has room for fewer requests than we give it: it takes some, then says EAGAIN.
+TEST_F(PosixDeviceTest, WhatTheSystemDoesNotTakeAtOnceRunsLater) {
+  Open({.disk = {}, .kernel_events = 1});
+  const Buffer memory = pool.AllocateZeroed(4096);
+  const IoSlice slice{memory.data(), memory.size()};
+  std::vector<Io> ios(1000);
+  for (size_t i = 0; i < ios.size(); ++i) {
+    ios[i].slices = {&slice, 1};
+    ios[i].offset_bytes = i % 256 * 4096;
+    device->Queue(&ios[i]);
+  }
+  const auto all = [&] {
+    return std::all_of(ios.begin(), ios.end(), [](const Io& io) { return io.done; });
+  };
+  EXPECT_TRUE(reactor.RunUntil(all, Duration::Seconds(10)));
+  for (const Io& io : ios) ASSERT_TRUE(io.status.ok()) << io.status;
+  EXPECT_GT(device->counters().short_submits, 0u);
 }
 
 TEST_F(PosixDeviceTest, AWriteThatNeedsNoFlushCountsNone) {

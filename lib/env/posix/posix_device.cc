@@ -77,7 +77,7 @@ PosixDevice::PosixDevice(PosixReactor& reactor, std::string path, const OpenedDi
 }
 
 absl::Status PosixDevice::Start() {
-  const int result = io_setup(kUnderWayMax, &context_);
+  const int result = io_setup(options_.kernel_events, &context_);
   if (result == 0) return absl::OkStatus();
   context_ = nullptr;
   return absl::ErrnoToStatus(
@@ -159,7 +159,10 @@ void PosixDevice::Submit() {
     const int taken = io_submit(context_, count, first);
     ++counters_.submits;
     ++reactor_.counters().io_submits;
-    if (taken == -EAGAIN || taken == -EINTR) return;  // the rest stays for a later turn
+    if (taken < count) ++counters_.short_submits;
+    // The rest stays for a later turn: the next end of a request, or the next turn if there is
+    // none.
+    if (taken == -EAGAIN || taken == -EINTR) break;
     if (taken < 0) {
       Refused(-taken);
       continue;
@@ -170,8 +173,8 @@ void PosixDevice::Submit() {
     under_way_ += taken;
     first_queued_ += static_cast<size_t>(taken);
   }
-  if (first_queued_ == queued_.size()) {
-    queued_.clear();
+  if (first_queued_ == queued_.size() || first_queued_ >= kUnderWayMax) {
+    queued_.erase(queued_.begin(), queued_.begin() + static_cast<ptrdiff_t>(first_queued_));
     first_queued_ = 0;
   }
 }
@@ -179,7 +182,7 @@ void PosixDevice::Submit() {
 // The kernel did not even begin the first of the queued requests.
 void PosixDevice::Refused(int error) {
   auto* io = static_cast<DeviceIo*>(queued_[first_queued_++]->data);
-  io->OnDone(Failure(*io, std::strerror(error)));
+  io->OnDone(Failure(*io, error));
 }
 
 void PosixDevice::Reap() {
@@ -209,10 +212,11 @@ void PosixDevice::Reap() {
 void PosixDevice::Ended(DeviceIo* io, int64_t result) {
   const bool flush = IsFlush(Control(io));
   if (result < 0) {
-    return io->OnDone(Failure(*io, std::strerror(static_cast<int>(-result))));
+    return io->OnDone(Failure(*io, static_cast<int>(-result)));
   }
   if (!flush && static_cast<uint64_t>(result) != SizeOf(*io)) {
-    return io->OnDone(Failure(*io, absl::StrCat("only ", result, " bytes were done")));
+    return io->OnDone(Failure(*io, absl::StrCat("only ", result, " bytes were done"),
+                              absl::StatusCode::kDataLoss));
   }
   const bool flush_it = !flush && io->op == DeviceIo::Op::kWrite && io->durable &&
                         disk_.info.volatile_cache && options_.flush_by == FlushBy::kFdsync;
@@ -222,11 +226,20 @@ void PosixDevice::Ended(DeviceIo* io, int64_t result) {
   reactor_.Schedule(Phase::kSubmit, this);
 }
 
-absl::Status PosixDevice::Failure(const DeviceIo& io, const std::string& why) const {
+absl::Status PosixDevice::Failure(const DeviceIo& io, int error) const {
+  // A sector that cannot be read, as against a disk that is gone.
+  const bool medium = error == EIO || error == ENODATA || error == EILSEQ;
+  const bool read = io.op == DeviceIo::Op::kRead;
+  return Failure(io, std::strerror(error),
+                 read && !medium ? absl::StatusCode::kUnavailable : absl::StatusCode::kDataLoss);
+}
+
+absl::Status PosixDevice::Failure(const DeviceIo& io, const std::string& why,
+                                  absl::StatusCode code) const {
   static constexpr const char* kNames[] = {"read", "write", "flush", "discard"};
   const uint64_t size = io.op == DeviceIo::Op::kDiscard ? io.discard_bytes : SizeOf(io);
-  return absl::DataLossError(absl::StrCat("disk ", path_, ": ", kNames[static_cast<int>(io.op)],
-                                          " of ", size, " bytes at ", io.offset_bytes, ": ", why));
+  return absl::Status(code, absl::StrCat("disk ", path_, ": ", kNames[static_cast<int>(io.op)],
+                                         " of ", size, " bytes at ", io.offset_bytes, ": ", why));
 }
 
 void PosixDevice::Discard(DeviceIo* io) {
@@ -242,7 +255,7 @@ void PosixDevice::Discard(DeviceIo* io) {
     if (result != 0) *error = errno;
   };
   auto done = [this, io, error] {
-    io->OnDone(*error == 0 ? absl::OkStatus() : Failure(*io, std::strerror(*error)));
+    io->OnDone(*error == 0 ? absl::OkStatus() : Failure(*io, *error));
   };
   blocking_->Run(std::move(work), std::move(done));
 }

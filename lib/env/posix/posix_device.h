@@ -23,10 +23,13 @@ namespace storpool::env {
 
 class PosixDevice : public Device, private FdHandler, private PhaseHook {
  public:
+  static constexpr int kUnderWayMax = 256;
   enum class FlushBy { kDsyncWrite, kFdsync };
   struct Options {
     DiskOptions disk;
     FlushBy flush_by = FlushBy::kDsyncWrite;
+    // What the kernel is asked to keep track of; fewer make it answer EAGAIN (for tests).
+    int kernel_events = kUnderWayMax;
   };
 
   // Errors: those of OpenDisk; no kernel resources for asynchronous I/O.
@@ -45,8 +48,6 @@ class PosixDevice : public Device, private FdHandler, private PhaseHook {
   Counters counters() const override { return counters_; }
 
  private:
-  static constexpr int kUnderWayMax = 256;
-
   PosixDevice(PosixReactor& reactor, std::string path, const OpenedDisk& disk,
               const Options& options);
   absl::Status Start();
@@ -59,7 +60,8 @@ class PosixDevice : public Device, private FdHandler, private PhaseHook {
   void Reap();
   void Ended(DeviceIo* io, int64_t result);
   void Discard(DeviceIo* io);
-  absl::Status Failure(const DeviceIo& io, const std::string& why) const;
+  absl::Status Failure(const DeviceIo& io, int error) const;
+  absl::Status Failure(const DeviceIo& io, const std::string& why, absl::StatusCode code) const;
 
   PosixReactor& reactor_;
   const std::string path_;
