@@ -26,7 +26,17 @@ Cluster::Cluster(ClusterOptions options)
       delays_(world_.random().Fork()),
       control_(world_, [this] { return Between(delays_, 100, 2000); }),
       log_(world_, options_.verbose),
-      site_{world_, network_, control_, log_, options_.seams, {}, {}, {}, kSecret},
+      site_{world_,
+            network_,
+            control_,
+            log_,
+            options_.seams,
+            {},
+            {},
+            {},
+            options_.load.may_lose_reads,
+            {},
+            kSecret},
       load_(world_, options_.load),
       metadata_(site_),
       client_(site_, ClientId(1), load_) {
@@ -40,10 +50,13 @@ Cluster::Cluster(ClusterOptions options)
   const env::DeviceInfo disk{.size_bytes = options_.disk_bytes,
                              .volatile_cache = options_.volatile_cache};
   for (int n = 1; n <= options_.nodes; ++n) {
+    std::vector<DiskId> disks;
+    for (int d = 1; d <= options_.disks_per_node; ++d) {
+      disks.push_back(DiskId(static_cast<uint16_t>(100 * n + d)));
+    }
     nodes_.push_back(std::make_unique<SimNode>(
-        site_, NodeId(static_cast<uint16_t>(n)),
-        std::vector<DiskId>{DiskId(static_cast<uint16_t>(100 * n + 1))}, disk,
-        [this](const env::DeviceIo& io) { return DiskLatency(io); }));
+        site_, NodeId(static_cast<uint16_t>(n)), disks, disk,
+        [this](DiskId id, const env::DeviceIo& io) { return DiskLatency(id, io); }));
   }
 }
 
@@ -61,9 +74,10 @@ Duration Cluster::LinkDelay(const std::string& from, const std::string& to, size
   return (Between(delays_, 20, high) + Duration::Nanos(static_cast<int64_t>(size_bytes))) * factor;
 }
 
-Duration Cluster::DiskLatency(const env::DeviceIo& io) {
-  if (io.op == env::DeviceIo::Op::kRead) return Between(delays_, 20, 100);
-  return Between(delays_, 50, delays_.OneIn(1, 100) ? 20000 : 500);
+Duration Cluster::DiskLatency(DiskId disk, const env::DeviceIo& io) {
+  const int slowness = site_.disks[disk].slowness;
+  if (io.op == env::DeviceIo::Op::kRead) return Between(delays_, 20, 100) * slowness;
+  return Between(delays_, 50, delays_.OneIn(1, 100) ? 20000 : 500) * slowness;
 }
 
 absl::Status Cluster::SetUp() {
@@ -78,7 +92,9 @@ absl::Status Cluster::SetUp() {
   client_.Start();
   if (!Await(kSetUpTime, [this] {
         const metadata::State& state = metadata_.leader().state();
-        return state.disks().size() == nodes_.size() && !state.clients().empty();
+        return state.disks().size() ==
+                   nodes_.size() * static_cast<size_t>(options_.disks_per_node) &&
+               !state.clients().empty();
       })) {
     return absl::DeadlineExceededError("not all disks and clients have registered");
   }
@@ -109,11 +125,15 @@ absl::Status Cluster::Configure() {
   volume.mutable_create_volume()->set_template_name("t");
   volume.mutable_create_volume()->set_size_bytes(options_.load.volume_bytes);
   SP_RETURN_IF_ERROR(metadata_.Do(volume).status());
+  return metadata_.Do(AttachCommand()).status();
+}
+
+metadata::Command Cluster::AttachCommand() const {
   metadata::Command attach;
   attach.mutable_attach()->set_volume("v");
   attach.mutable_attach()->set_client(1);
   attach.mutable_attach()->set_rights(READ_WRITE);
-  return metadata_.Do(attach).status();
+  return attach;
 }
 
 std::vector<std::string> Cluster::hosts() const {
@@ -145,6 +165,7 @@ void Cluster::Heal() {
   }
   if (!metadata_.running()) metadata_.Start();
   for (auto& node : nodes_) {
+    if (node->running() && (node->has_failed_disk() || !node->started())) node->Crash(false);
     if (!node->running()) node->Start();
   }
   if (!client_.running()) client_.Start();

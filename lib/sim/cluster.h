@@ -21,6 +21,7 @@ namespace storpool::sim {
 struct ClusterOptions {
   uint64_t seed = 0;
   int nodes = 3;
+  int disks_per_node = 1;
   uint32_t replication = 3;
   uint64_t disk_bytes = uint64_t{1} << 30;
   bool volatile_cache = true;
@@ -47,6 +48,8 @@ class Cluster {
   Workload& load() { return load_; }
   const ClusterOptions& options() const { return options_; }
 
+  metadata::Command AttachCommand() const;
+
   // Every host with data connections: nodes, then the client.
   std::vector<std::string> hosts() const;
   // The host has no power: it says nothing any more, not even that its connections are gone.
@@ -67,7 +70,7 @@ class Cluster {
 
  private:
   Duration LinkDelay(const std::string& from, const std::string& to, size_t size_bytes);
-  Duration DiskLatency(const env::DeviceIo& io);
+  Duration DiskLatency(DiskId disk, const env::DeviceIo& io);
   absl::Status Configure();
 
   const ClusterOptions options_;

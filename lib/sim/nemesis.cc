@@ -39,7 +39,7 @@ void Nemesis::Later(Duration delay, std::function<void()> fn) {
   plans_.emplace(cluster_.world().now() + delay, std::move(fn));
 }
 
-void Nemesis::RunFor(Duration time, const std::function<void()>& look) {
+void Nemesis::RunFor(Duration time, DiskTrouble* trouble, const std::function<void()>& look) {
   World& world = cluster_.world();
   const Instant end = world.now() + time;
   Instant strike = world.now() + Between(100, 2 * calm_ms_);
@@ -47,7 +47,9 @@ void Nemesis::RunFor(Duration time, const std::function<void()>& look) {
     look();
     Instant next = std::min({end, strike, world.now() + kLook});
     if (!plans_.empty()) next = std::min(next, plans_.begin()->first);
+    if (trouble != nullptr) next = std::min(next, std::max(trouble->next(), world.now()));
     world.RunFor(next - world.now());
+    if (trouble != nullptr && trouble->next() <= world.now()) trouble->Act();
     while (!plans_.empty() && plans_.begin()->first <= world.now()) {
       const std::function<void()> plan = std::move(plans_.begin()->second);
       plans_.erase(plans_.begin());

@@ -10,6 +10,7 @@
 
 #include "lib/base/random.h"
 #include "lib/sim/cluster.h"
+#include "lib/sim/disk_trouble.h"
 
 namespace storpool::sim {
 
@@ -28,7 +29,8 @@ class Nemesis {
   explicit Nemesis(Cluster& cluster);
 
   // Runs the world for so long, with faults; `look` is called every few milliseconds.
-  void RunFor(Duration time, const std::function<void()>& look);
+  // `trouble`, if any, strikes meanwhile.
+  void RunFor(Duration time, DiskTrouble* trouble, const std::function<void()>& look);
   // No more faults and no more ends of faults; the cluster is to be healed.
   void End() { plans_.clear(); }
   const FaultCounts& counts() const { return counts_; }

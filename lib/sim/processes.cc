@@ -20,7 +20,7 @@ class SimLink final : public control::MetadataLink {
       : site_(site), host_(host), inner_(site.control.MakeLink(reactor, std::move(host))) {}
   void Start(Handler* handler) override { inner_->Start(handler); }
   void Send(const ToMetadata& message) override {
-    if (message.has_alarm()) site_.ledger.Alarmed(message.alarm().text());
+    if (message.has_alarm() && !site_.rot) site_.ledger.Alarmed(message.alarm().text());
     if (!site_.seams.to_metadata) return inner_->Send(message);
     ToMetadata changed = message;
     site_.seams.to_metadata(host_, changed);
@@ -86,11 +86,12 @@ absl::StatusOr<metadata::CommandResult> SimMetadata::Do(metadata::Command comman
 // ---- Node -------------------------------------------------------------------------------------
 
 SimNode::SimNode(Site& site, NodeId id, std::vector<DiskId> disks, const env::DeviceInfo& disk_info,
-                 env::MemoryDisk::Latency latency)
+                 DiskLatency latency)
     : site_(site), id_(id), host_(absl::StrCat("node", id.value())) {
   for (const DiskId disk : disks) {
     disks_.push_back({disk, env::MemoryDisk(disk_info)});
-    disks_.back().disk.set_latency(latency);
+    disks_.back().disk.set_latency(
+        [latency, disk](const env::DeviceIo& io) { return latency(disk, io); });
   }
 }
 
@@ -145,6 +146,22 @@ void SimNode::Start() {
   });
 }
 
+void SimNode::Stop() {
+  site_.log.Add(host_, "is stopped");
+  life_->stopping = true;
+  life_->node->Stop([this](const absl::Status& status) {
+    site_.log.Add(host_, absl::StrCat("has stopped: ", status.ToString()));
+  });
+}
+
+bool SimNode::has_failed_disk() const {
+  if (life_ == nullptr || !life_->started) return false;
+  for (const node::ChainHere& here : life_->node->chains()) {
+    if (here.replica->state().store_failed) return true;
+  }
+  return false;
+}
+
 void SimNode::Crash(bool power_lost) {
   if (life_ != nullptr) {
     site_.log.Add(host_, power_lost ? "loses power" : "is killed");
@@ -160,6 +177,8 @@ void SimNode::Crash(bool power_lost) {
     life_.reset();
   }
   for (DiskHere& disk : disks_) {
+    site_.disks[disk.id].fail_next = 0;
+    site_.disks[disk.id].written.clear();
     if (power_lost) disk.disk.PowerCut(site_.world.random());
     disk.disk.LandAbandoned();
   }
@@ -193,7 +212,10 @@ struct SimClient::Life final : client::ClientEvents {
     user.OnVolume(volume, *reactor);
     return "sim";
   }
-  absl::Status OnDetach(client::Volume&) override { return absl::OkStatus(); }
+  absl::Status OnDetach(client::Volume&) override {
+    user.OnDetach();
+    return absl::OkStatus();
+  }
   void OnGone(client::Volume&, const absl::Status& reason) override {
     log.Log(env::LogLevel::kWarning, "client", absl::StrCat("volume gone: ", reason.ToString()));
     user.OnVolumeGone();

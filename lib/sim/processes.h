@@ -47,11 +47,13 @@ class SimMetadata {
   std::unique_ptr<Life> life_;
 };
 
+using DiskLatency = std::function<Duration(DiskId disk, const env::DeviceIo& io)>;
+
 // A node and its disks.
 class SimNode {
  public:
   SimNode(Site& site, NodeId id, std::vector<DiskId> disks, const env::DeviceInfo& disk_info,
-          env::MemoryDisk::Latency latency);
+          DiskLatency latency);
   ~SimNode();
 
   const std::string& host() const { return host_; }
@@ -61,7 +63,12 @@ class SimNode {
   void Start();
   // `power_lost`: the disks lose what was not flushed.
   void Crash(bool power_lost);
+  // Ends properly: `running` until it has. The first error of a stop is kept.
+  void Stop();
   bool running() const { return life_ != nullptr; }
+  // Its disks are open and it serves what it can.
+  bool started() const { return life_ != nullptr && life_->started && !life_->stopping; }
+  bool has_failed_disk() const;
   // The error that a start ended with, if it did.
   const absl::Status& start_status() const { return start_status_; }
   node::Node* node() { return life_ == nullptr ? nullptr : life_->node.get(); }
@@ -83,6 +90,7 @@ class SimNode {
     std::unique_ptr<control::MetadataLink> metadata;
     std::unique_ptr<node::Node> node;
     bool started = false;
+    bool stopping = false;
   };
   Site& site_;
   const NodeId id_;
@@ -98,6 +106,8 @@ class ClientUser {
   virtual ~ClientUser() = default;
   virtual void OnVolume(client::Volume& volume, env::Reactor& reactor) = 0;
   // The volume is gone, with its session or with the process. No request comes back any more.
+  // A detach: nothing new is to be started; OnVolumeGone follows.
+  virtual void OnDetach() = 0;
   virtual void OnVolumeGone() = 0;
 };
 

@@ -1,10 +1,12 @@
 #include "lib/sim/run.h"
 
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "lib/sim/checkers.h"
+#include "lib/sim/disk_trouble.h"
 #include "lib/sim/nemesis.h"
 
 namespace storpool::sim {
@@ -16,6 +18,7 @@ constexpr Duration kDrainTime = Duration::Seconds(30);
 // Then the load goes on for a while, longer where faults have left little time for it.
 constexpr Duration kCalmTime = Duration::Seconds(3);
 constexpr Duration kCalmTimeMax = Duration::Seconds(120);
+constexpr int kAttachTries = 60;
 constexpr uint64_t kOperationsMin = 2000;
 
 ClusterOptions OptionsOf(const RunOptions& options) {
@@ -27,6 +30,13 @@ ClusterOptions OptionsOf(const RunOptions& options) {
   cluster.volatile_cache = !random.OneIn(1, 8);
   cluster.nodes = random.OneIn(1, 5) ? 2 : 3;
   cluster.replication = static_cast<uint32_t>(cluster.nodes);
+  if (options.faults && HasTrouble(options.seed)) {
+    Random more(options.seed ^ 0x2545f491);
+    cluster.disks_per_node = more.OneIn(1, 2) ? 2 : 1;
+    cluster.load.may_lose_reads = true;
+    // No more copies than nodes; with fewer a chain does not lie on every node.
+    if (cluster.nodes == 3) cluster.replication = static_cast<uint32_t>(1 + more.Below(3));
+  }
   cluster.verbose = options.verbose;
   cluster.seams = options.seams;
   return cluster;
@@ -55,20 +65,33 @@ class OneRun {
     Workload& load = cluster_.load();
     load.Run(true);
     if (options_.faults) {
-      nemesis_.RunFor(options_.load_time, [this] { watch_.Look(); });
+      if (HasTrouble(options_.seed)) trouble_.emplace(cluster_, options_.seed);
+      nemesis_.RunFor(options_.load_time, trouble_ ? &*trouble_ : nullptr,
+                      [this] { watch_.Look(); });
       nemesis_.End();
+      if (trouble_) trouble_->End();
       cluster_.Heal();
     } else {
       cluster_.Await(options_.load_time, [] { return false; });
     }
     SP_RETURN_IF_ERROR(Verdicts());
     SP_RETURN_IF_ERROR(Named("I8, healing", cluster_.AwaitHealthy(kHealTime)));
+    if (trouble_) AttachAgain();
     const Instant calm = cluster_.world().now() + kCalmTime;
     cluster_.Await(kCalmTimeMax, [this, calm] {
       return cluster_.world().now() >= calm &&
              (!options_.faults || cluster_.load().counts().ended >= kOperationsMin);
     });
     return AtRest();
+  }
+
+  // A detach may still be under way, and refuse it for a while.
+  void AttachAgain() {
+    for (int tries = 0; tries < kAttachTries; ++tries) {
+      const bool taken = cluster_.metadata().Do(cluster_.AttachCommand()).ok();
+      const auto attached = [this, taken] { return taken && cluster_.load().attached(); };
+      if (cluster_.Await(Duration::Seconds(1), attached)) return;
+    }
   }
 
   absl::Status AtRest() {
@@ -90,6 +113,7 @@ class OneRun {
     });
     SP_RETURN_IF_ERROR(Named("at rest", settled));
     cluster_.client().Crash();
+    if (trouble_) trouble_->Unrot();
     for (auto& node : cluster_.nodes()) node->Crash(cluster_.world().random().OneIn(1, 2));
     return CheckMirrorsEqual(cluster_);
   }
@@ -129,6 +153,14 @@ class OneRun {
     counts.partitions = faults.partitions;
     counts.drops = faults.drops;
     counts.slow_links = faults.slow_links;
+    if (trouble_) {
+      const TroubleCounts& trouble = trouble_->counts();
+      counts.failed_disks = trouble.failed_disks;
+      counts.slow_disks = trouble.slow_disks;
+      counts.rotten_blocks = trouble.rotten_blocks;
+      counts.stops = trouble.stops;
+      counts.detaches = trouble.detaches;
+    }
     counts.virtual_time = cluster_.world().now() - Instant();
   }
 
@@ -157,6 +189,7 @@ class OneRun {
   Cluster cluster_;
   Nemesis nemesis_;
   Watch watch_;
+  std::optional<DiskTrouble> trouble_;
 };
 
 }  // namespace
@@ -171,11 +204,12 @@ std::string ToString(const RunCounts& r) {
   return absl::StrFormat(
       "operations %d, epochs %d, voided %d, resynced %d KiB, lease waits %d, confirmations %d, "
       "power losses %d, crashes %d, client %d, metadata %d, partitions %d, drops %d, slow %d, "
+      "failed disks %d, slow disks %d, rotten %d, stops %d, detaches %d, "
       "longest %d ms, virtual %d s, trace %016x",
       r.operations, r.epochs_opened, r.entries_voided, r.resync_bytes >> 10, r.lease_waits,
       r.confirmations, r.power_losses, r.crashes, r.client_crashes, r.metadata_crashes,
-      r.partitions, r.drops, r.slow_links, r.longest_request.millis(),
-      r.virtual_time.millis() / 1000, r.trace_hash);
+      r.partitions, r.drops, r.slow_links, r.failed_disks, r.slow_disks, r.rotten_blocks, r.stops,
+      r.detaches, r.longest_request.millis(), r.virtual_time.millis() / 1000, r.trace_hash);
 }
 
 }  // namespace storpool::sim

@@ -34,6 +34,12 @@ struct RunCounts {
   uint64_t partitions = 0;
   uint64_t drops = 0;
   uint64_t slow_links = 0;
+  // Only in runs with such trouble (lib/sim/disk_trouble.h).
+  uint64_t failed_disks = 0;
+  uint64_t slow_disks = 0;
+  uint64_t rotten_blocks = 0;
+  uint64_t stops = 0;
+  uint64_t detaches = 0;
   Duration longest_request;
   Duration virtual_time;
 };
@@ -43,6 +49,9 @@ struct RunReport {
   std::string details;  // of a failure, for people
   RunCounts counts;
 };
+
+// A third of all seeds have bad disks, two disks a node or fewer copies than nodes.
+inline bool HasTrouble(uint64_t seed) { return seed % 3 == 1; }
 
 RunReport Run(const RunOptions& options);
 

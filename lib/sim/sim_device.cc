@@ -3,8 +3,14 @@
 #include <utility>
 
 #include "lib/base/crc32c.h"
+#include "lib/chunkstore/format.h"
 
 namespace storpool::sim {
+namespace {
+
+constexpr size_t kBatchesKept = 64;
+
+}  // namespace
 
 struct SimDevice::Wrapped final : env::DeviceIo {
   void OnDone(const absl::Status& status) override { device->Done(this, status); }
@@ -35,6 +41,12 @@ void SimDevice::Queue(env::DeviceIo* io) {
     site_.world.trace().Add(io->offset_bytes << 1 | (io->durable ? 1 : 0));
     site_.world.trace().Add(uint64_t{crc});
   }
+  DiskState& state = site_.disks[id_];
+  if (state.fail_next > 0) {
+    --state.fail_next;
+    return reactor_.Post([io] { io->OnDone(absl::DataLossError("input/output error")); });
+  }
+  if (io->op == env::DeviceIo::Op::kWrite) Note(*io);
   auto wrapped = std::make_unique<Wrapped>();
   wrapped->device = this;
   wrapped->io = io;
@@ -49,6 +61,24 @@ void SimDevice::Queue(env::DeviceIo* io) {
     return reactor_.Post([raw] { raw->OnDone(absl::OkStatus()); });
   }
   inner_->Queue(raw);
+}
+
+// Remembers where the payload of a batch of the log lies.
+void SimDevice::Note(const env::DeviceIo& io) {
+  uint64_t at = io.offset_bytes;
+  for (const env::IoSlice& slice : io.slices) {
+    chunkstore::BatchHeader header;
+    const std::span<const uint8_t> bytes(slice.data, slice.size_bytes);
+    if (chunkstore::LooksLikeBatch(bytes, &header) && header.stream == 0) {
+      std::deque<BatchWritten>& written = site_.disks[id_].written;
+      const uint64_t descriptor =
+          chunkstore::RoundUp(header.descriptor_bytes, disk_->info().sector_bytes);
+      written.push_back({header.number, header.mark, at + descriptor, header.payload_blocks});
+      if (written.size() > kBatchesKept) written.pop_front();
+      return;
+    }
+    at += slice.size_bytes;
+  }
 }
 
 void SimDevice::Done(Wrapped* wrapped, const absl::Status& status) {

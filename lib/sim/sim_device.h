@@ -25,6 +25,7 @@ class SimDevice final : public env::Device {
 
  private:
   struct Wrapped;
+  void Note(const env::DeviceIo& io);
   void Done(Wrapped* wrapped, const absl::Status& status);
 
   Site& site_;

@@ -5,6 +5,7 @@
 #include <array>
 #include <deque>
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -86,6 +87,20 @@ struct Traffic {
   uint64_t confirmations = 0;  // reads that a lease did not cover
 };
 
+// A batch of a store's log, as it was written.
+struct BatchWritten {
+  uint64_t number = 0;
+  uint64_t mark = 0;  // that number was known to be durable
+  uint64_t payload_at_bytes = 0;
+  uint32_t payload_blocks = 0;
+};
+
+struct DiskState {
+  uint64_t fail_next = 0;            // so many requests end with an error
+  int slowness = 1;                  // requests take so many times as long
+  std::deque<BatchWritten> written;  // of this life, the newest last
+};
+
 struct Site {
   World& world;
   env::MemoryNetwork& network;
@@ -94,6 +109,9 @@ struct Site {
   Seams seams;
   Traffic traffic;
   Ledger ledger;
+  std::map<DiskId, DiskState> disks;
+  // Damage may be more than mirrors can heal: then a member says so, and reads fail.
+  bool rot = false;
   std::array<uint8_t, 16> cluster = {};
   std::string secret;
 };

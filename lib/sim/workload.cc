@@ -87,6 +87,7 @@ void Workload::OnVolume(client::Volume& volume, env::Reactor& reactor) {
 
 void Workload::OnVolumeGone() {
   volume_ = nullptr;
+  detaching_ = false;
   counts_.dropped += ops_.size();
   // The history keeps the writes open: they may happen until the next grant.
   ops_.clear();
@@ -94,6 +95,7 @@ void Workload::OnVolumeGone() {
 }
 
 void Workload::Next(Lane& lane) {
+  if (detaching_) return lane.pause.StartIn(kLookAgain);
   auto op = std::make_unique<Op>(*this, lane);
   if (!to_read_.empty()) {
     op->op = block::BlockOp::kRead;
@@ -184,7 +186,8 @@ void Workload::OnEnd(Op* op, const absl::Status& status) {
     counts_.bytes_written += op->size_bytes;
   }
   // Only the end of its session may fail a request; then its write stays open until the next grant.
-  if (!status.ok() && !absl::IsAborted(status) && !absl::IsPermissionDenied(status)) {
+  const bool media = options_.may_lose_reads && absl::IsDataLoss(status);
+  if (!status.ok() && !media && !absl::IsAborted(status) && !absl::IsPermissionDenied(status)) {
     Fail(absl::Status(status.code(),
                       absl::StrCat(NameOf(op->op), " of ", op->size_bytes, " at ", op->offset_bytes,
                                    " failed: ", std::string(status.message()))));

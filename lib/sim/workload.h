@@ -24,6 +24,7 @@ namespace storpool::sim {
 struct WorkloadOptions {
   uint64_t volume_bytes = 0;
   int requests_under_way = 8;
+  bool may_lose_reads = false;  // damage that mirrors cannot heal: a read may fail, never lie
   Duration pause_max = Duration::Millis(60);  // of each of them, between two requests
 };
 
@@ -55,6 +56,7 @@ class Workload final : public ClientUser {
   std::string Describe() const;
 
   void OnVolume(client::Volume& volume, env::Reactor& reactor) override;
+  void OnDetach() override { detaching_ = true; }
   void OnVolumeGone() override;
 
  private:
@@ -77,6 +79,7 @@ class Workload final : public ClientUser {
   SectorHistory history_;
   uint64_t next_stamp_ = 1;
   bool running_ = false;
+  bool detaching_ = false;
   client::Volume* volume_ = nullptr;
   std::vector<std::unique_ptr<Lane>> lanes_;     // while there is a volume
   std::map<uint64_t, std::unique_ptr<Op>> ops_;  // by number
