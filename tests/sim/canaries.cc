@@ -111,7 +111,7 @@ std::vector<Canary> Canaries() {
       {"NoFlush", "I1|5.3a|5.5b", NoFlush()},
       {"CommitWithoutOneReport", "I1", CommitWithoutOneReport()},
       {"LevelIsTheMaximum", "alarm", LevelIsTheMaximum()},
-      {"NoVoid", "I5", WithStore<KeepsVoided>()},
+      {"NoVoid", "I5|I5, I3", WithStore<KeepsVoided>()},
       {"WLeads", "5.3d", WithStore<CommitsAhead>()},
       {"WrongBase", "I3|I4", WrongBase()},
       {"StaleBatchAccepted", "I.", StaleBatchAccepted()},
