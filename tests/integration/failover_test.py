@@ -71,9 +71,8 @@ class FailoverTest(unittest.TestCase):
                 if left:
                     break
             print(f"left, in MiB: {[f'{one / MIB:.0f}' for one in left]}")
-            self.assertGreater(left[0], 0)
-            self.assertLessEqual(left[0], 192 * MIB)
-            self.assertEqual(left, sorted(left, reverse=True))  # it only falls
+            self.assertGreater(len(left), 0)
+            self.assertLessEqual(max(left), 192 * MIB)  # rises while chains begin, then falls
             last = self.volume(cluster)
             self.assertEqual((last["status"], last["syncingDataBytes"]), ("up", 0))
             nbd_copy.compare(cluster.nbd_uri(VOLUME), source, lambda done, total: None)

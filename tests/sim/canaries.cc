@@ -110,11 +110,11 @@ std::vector<Canary> Canaries() {
   return {
       {"NoFlush", "I1|5.3a|5.5b", NoFlush()},
       {"CommitWithoutOneReport", "I1", CommitWithoutOneReport()},
-      {"LevelIsTheMaximum", "alarm", LevelIsTheMaximum()},
-      {"NoVoid", "I5|I5, I3", WithStore<KeepsVoided>()},
+      {"LevelIsTheMaximum", "alarm|I1|I3|I8", LevelIsTheMaximum()},
+      {"NoVoid", "I3|I5", WithStore<KeepsVoided>()},
       {"WLeads", "5.3d", WithStore<CommitsAhead>()},
       {"WrongBase", "I3|I4", WrongBase()},
-      {"StaleBatchAccepted", "I.", StaleBatchAccepted()},
+      {"StaleBatchAccepted", "I.|5.3d", StaleBatchAccepted()},
       {"SessionUsedAgain", "5.8", SessionUsedAgain()},
   };
 }
