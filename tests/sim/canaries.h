@@ -11,7 +11,7 @@ namespace storpool::sim {
 
 struct Canary {
   std::string name;
-  std::string violated;  // how the error begins, a regular expression
+  std::string violated;  // the rules that its finding may name, a regular expression
   Seams seams;
 };
 
