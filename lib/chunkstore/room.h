@@ -33,9 +33,10 @@ struct Room {
   uint32_t cleaning_segments() const { return index_segments + 3; }
   // Data of clients never takes the last ones.
   uint32_t kept_segments() const { return cleaning_segments() + 2; }
-  // Cleaning begins below this, and goes on for some more: each round ends with a checkpoint.
-  uint32_t low_segments() const { return kept_segments() + 4 + segments / 100; }
-  uint32_t enough_segments() const { return low_segments() + 4 + segments / 100; }
+  // Cleaning begins below this, and goes on for some more: each round ends with a checkpoint, and
+  // while it runs clients must not come down to the kept ones, or they stand still until its end.
+  uint32_t low_segments() const { return kept_segments() + 4 + segments / 24; }
+  uint32_t enough_segments() const { return low_segments() + 4 + segments / 48; }
   uint64_t usable_bytes() const {
     // Kept ones, the present index, three open segments, two for progress.
     const uint32_t fixed = kept_segments() + root_segments + 5;

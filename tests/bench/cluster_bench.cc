@@ -29,14 +29,6 @@ constexpr uint64_t kFloorFileBytes = 512 * kMiB;  // of the reference program
 
 void Say(const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); }
 
-// Room for a log that is cleaned now and then, as on a disk in use; memory is dearer.
-uint64_t DiskBytes(const BenchOptions& options, Place place) {
-  const uint64_t volume = options.volume_bytes;
-  const uint64_t bytes =
-      place == Place::kExt4 ? 2 * volume + 1024 * kMiB : volume * 5 / 4 + 512 * kMiB;
-  return bytes / kMiB * kMiB;
-}
-
 uint64_t AvailableMemory() {
   std::ifstream file("/proc/meminfo");
   for (std::string word; file >> word;) {
@@ -44,6 +36,17 @@ uint64_t AvailableMemory() {
     if (word == "MemAvailable:" && file >> kib) return kib << 10;
   }
   return 0;
+}
+
+// Room for a log that is cleaned now and then, as on a disk in use. In memory as much of that as
+// there is, leaving something to others; at 5/4 of the volume cleaning is most of the work.
+uint64_t DiskBytes(const BenchOptions& options, Place place, uint64_t free_bytes) {
+  const uint64_t volume = options.volume_bytes;
+  const uint64_t wanted = 2 * volume + 1024 * kMiB;
+  if (place == Place::kExt4) return wanted;
+  constexpr uint64_t kForOthers = 2048 * kMiB + 3 * kFloorFileBytes;
+  const uint64_t each = free_bytes > kForOthers ? (free_bytes - kForOthers) / 3 : 0;
+  return std::clamp(each, volume * 5 / 4 + 512 * kMiB, wanted) / kMiB * kMiB;
 }
 
 // Cases that can share a cluster.
@@ -79,8 +82,8 @@ class Bench {
     return test != nullptr ? std::string(test) : std::filesystem::temp_directory_path().string();
   }
 
-  // The floor's files beside ours, and something left for others.
-  absl::Status CheckRoom(const std::string& folder, Place place) const {
+  // The size of a disk; the floor's files fit beside ours, and something is left for others.
+  absl::StatusOr<uint64_t> FindRoom(const std::string& folder, Place place) const {
     constexpr long kExt4Magic = 0xef53;
     struct statvfs room = {};
     struct statfs kind = {};
@@ -91,10 +94,11 @@ class Bench {
       Say(absl::StrCat("note: ", folder, " is not on ext4; --dir=FOLDER chooses another"));
     }
     const uint64_t floor = place == Place::kExt4 ? options_.volume_bytes : kFloorFileBytes;
-    const uint64_t wanted = 3 * (DiskBytes(options_, place) + floor) + 256 * kMiB;
     uint64_t free = uint64_t{room.f_bavail} * room.f_frsize;
     if (place == Place::kTmpfs) free = std::min(free, AvailableMemory());
-    if (free >= wanted) return absl::OkStatus();
+    const uint64_t disk = DiskBytes(options_, place, free);
+    const uint64_t wanted = 3 * (disk + floor) + 256 * kMiB;
+    if (free >= wanted) return disk;
     return absl::ResourceExhaustedError(
         absl::StrCat(folder, " has ", free / kMiB, " MiB left, the run needs ", wanted / kMiB,
                      "; choose a smaller --volume-mib or another --dir"));
@@ -135,12 +139,12 @@ class Bench {
   absl::Status RunGroup(const std::vector<Case>& group) {
     const Case& first = group[0];
     const std::string place = PlaceFolder(first.place);
-    const absl::Status room = CheckRoom(place, first.place);
-    if (!room.ok()) return room;
+    const absl::StatusOr<uint64_t> disk_bytes = FindRoom(place, first.place);
+    if (!disk_bytes.ok()) return disk_bytes.status();
     ClusterOptions cluster_options;
     cluster_options.folder = absl::StrCat(place, "/storpool-bench.", getpid());
     cluster_options.volume_bytes = options_.volume_bytes;
-    cluster_options.disk_bytes = DiskBytes(options_, first.place);
+    cluster_options.disk_bytes = *disk_bytes;
     cluster_options.replicas = first.replicas;
     const char* probe = std::getenv(kProbeFolder);
     if (options_.counters || !first.flushed) {

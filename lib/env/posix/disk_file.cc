@@ -84,8 +84,8 @@ absl::Status InspectFile(const std::string& path, const struct stat& file, Opene
   disk->info.size_bytes = static_cast<uint64_t>(file.st_size);
   disk->info.rotational = SysBlock(file.st_dev, "rotational") == "1";
   // Whatever the drive can do: below a file there are page caches and 4 KiB blocks, and a write of
-  // part of one is a read before it.
-  disk->info.sector_bytes = 4096;
+  // part of one is a read before it. Not in memory.
+  disk->info.sector_bytes = disk->is_memory ? 512 : 4096;
   return absl::OkStatus();
 }
 
