@@ -62,8 +62,7 @@ class ClientServer {
   // kNotFound unless a volume of this name is attached to this client. The client outlives it.
   absl::StatusOr<Volume> Open(const std::string& name);
 
-  // ---- For whoever brings his own asynchronous front end
-  // -----------------------------------------
+  // ---- For whoever brings his own asynchronous front end ----------------------------------------
 
   // The device of an attached volume. While somebody holds it, a plain detach is refused. After the
   // session has ended it answers everything with the reason. It is used and let go of on the
