@@ -1,9 +1,9 @@
 // attach ..., detach ...
 #include "absl/strings/str_cat.h"
 #include "cli/commands.h"
-#include "cli/shapes.h"
 #include "cli/table.h"
 #include "lib/base/limits.h"
+#include "lib/json/shapes.h"
 
 namespace storpool::cli {
 namespace {
@@ -27,7 +27,7 @@ absl::StatusOr<Output> Attach(Session& session, const Arguments& arguments) {
       session.admin.Call(&Admin::StubInterface::Attach, request,
                          request.no_wait() ? AdminClient::kTimeoutSeconds : timeout);
   if (!answer.ok()) return answer.status();
-  Json data = JsonOfChange(answer->generation(), "");
+  json::Json data = json::JsonOfChange(answer->generation(), "");
   if (!answer->device().empty()) data["device"] = answer->device();
   return Output{data, answer->generation(),
                 answer->device().empty() ? "OK\n" : absl::StrCat("OK\n", answer->device(), "\n")};
@@ -54,9 +54,9 @@ absl::StatusOr<Output> List(Session& session, const Arguments&) {
       session.admin.Call(&Admin::StubInterface::AttachList, AttachListRequest());
   if (!answer.ok()) return answer.status();
   Table table({{"client", Table::Align::kRight}, {"volume"}, {"mode"}, {"status"}, {"device"}});
-  Json data = Json::array();
+  json::Json data = json::Json::array();
   for (const Attachment& attachment : answer->attachments()) {
-    data.push_back(JsonOf(attachment));
+    data.push_back(json::JsonOf(attachment));
     const bool ready = attachment.granted() && !attachment.device().empty();
     table.AddRow({absl::StrCat(attachment.client()), attachment.volume_name(),
                   attachment.rights() == READ_ONLY ? "RO" : "RW",

@@ -5,8 +5,8 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "cli/commands.h"
-#include "cli/shapes.h"
 #include "cli/table.h"
+#include "lib/json/shapes.h"
 
 namespace storpool::cli {
 namespace {
@@ -20,7 +20,7 @@ absl::StatusOr<Output> Status(Session& session, const Arguments&) {
   for (int i = 1; i < answer->reasons_size(); ++i) {
     absl::StrAppend(&text, "  ", answer->reasons(i), "\n");
   }
-  return Output{JsonOf(*answer), answer->generation(), text};
+  return Output{json::JsonOf(*answer), answer->generation(), text};
 }
 
 // "3d 04:05:06", or "04:05:06".
@@ -45,9 +45,9 @@ absl::StatusOr<Output> ServiceList(Session& session, const Arguments&) {
                {"ver"},
                {"uptime", Table::Align::kRight},
                {"disks", Table::Align::kLeft, true}});
-  Json data = Json::array();
+  json::Json data = json::Json::array();
   for (const Service& service : answer->services()) {
-    data.push_back(JsonOf(service));
+    data.push_back(json::JsonOf(service));
     const std::string status = !service.up() ? "down" : service.active() ? "active" : "running";
     table.AddRow(
         {service.kind(), absl::StrCat(service.id()), status, service.address(), service.version(),

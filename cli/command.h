@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "cli/json.h"
+#include "lib/json/json.h"
 
 namespace storpool::cli {
 
@@ -58,7 +58,7 @@ class Arguments {
 
 // What a command has to say: `data` within the API's envelope for -j, `text` for people.
 struct Output {
-  Json data;
+  json::Json data;
   uint64_t generation = 0;
   std::string text;
 };

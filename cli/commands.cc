@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "absl/strings/cord.h"
-#include "cli/shapes.h"
+#include "lib/json/shapes.h"
 
 namespace storpool::cli {
 namespace {
@@ -33,7 +33,7 @@ absl::StatusOr<uint64_t> GenerationForJson(Session& session) {
 }
 
 Output ChangeOutput(const ChangeAnswer& answer) {
-  return {JsonOfChange(answer.generation(), answer.info()), answer.generation(),
+  return {json::JsonOfChange(answer.generation(), answer.info()), answer.generation(),
           answer.info().empty() ? "OK\n" : "OK\n" + answer.info() + "\n"};
 }
 
@@ -42,7 +42,9 @@ absl::StatusOr<Output> ChangeOutput(const absl::StatusOr<ChangeAnswer>& answer) 
   return ChangeOutput(*answer);
 }
 
-Output LocalOutput(Json data, std::string text) { return {std::move(data), 0, std::move(text)}; }
+Output LocalOutput(json::Json data, std::string text) {
+  return {std::move(data), 0, std::move(text)};
+}
 
 absl::Status UsageError(const std::string& text) {
   absl::Status status = absl::InvalidArgumentError(text);

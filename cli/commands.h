@@ -27,6 +27,6 @@ absl::StatusOr<uint64_t> GenerationForJson(Session& session);
 Output ChangeOutput(const ChangeAnswer& answer);
 absl::StatusOr<Output> ChangeOutput(const absl::StatusOr<ChangeAnswer>& answer);
 // Of a command without a server: no generation.
-Output LocalOutput(Json data, std::string text);
+Output LocalOutput(json::Json data, std::string text);
 
 }  // namespace storpool::cli

@@ -8,12 +8,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/commands.h"
-#include "cli/shapes.h"
 #include "cli/size.h"
 #include "cli/table.h"
 #include "lib/base/limits.h"
 #include "lib/embed/cluster_file.h"
 #include "lib/embed/disk_init.h"
+#include "lib/json/shapes.h"
 
 namespace storpool::cli {
 namespace {
@@ -39,11 +39,11 @@ absl::StatusOr<Output> List(Session& session, const Arguments&) {
                {"%", Table::Align::kRight},
                {"chains", Table::Align::kRight},
                {"status"}});
-  Json data = Json::object();
+  json::Json data = json::Json::object();
   std::string reasons;
   for (const DiskInfo& info : answer->disks()) {
     const Disk& disk = info.disk();
-    data[absl::StrCat(disk.id())] = JsonOf(info);
+    data[absl::StrCat(disk.id())] = json::JsonOf(info);
     const std::string state = absl::AsciiStrToLower(Disk::State_Name(disk.state()));
     const bool syncing = disk.state() == Disk::UP && info.chains_syncing() > 0;
     table.AddRow({absl::StrCat(disk.id()), absl::StrCat(disk.node()), FormatSize(disk.size_bytes()),

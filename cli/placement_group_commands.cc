@@ -2,9 +2,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "cli/commands.h"
-#include "cli/shapes.h"
 #include "cli/table.h"
 #include "lib/base/limits.h"
+#include "lib/json/shapes.h"
 
 namespace storpool::cli {
 namespace {
@@ -18,9 +18,9 @@ absl::StatusOr<Output> List(Session& session, const Arguments& arguments) {
       session.admin.Call(&Admin::StubInterface::PlacementGroupList, request);
   if (!answer.ok()) return answer.status();
   Table table({{"name"}, {"disks", Table::Align::kLeft, true}});
-  Json data = Json::object();
+  json::Json data = json::Json::object();
   for (const PlacementGroup& group : answer->groups()) {
-    data[group.name()] = JsonOf(group);
+    data[group.name()] = json::JsonOf(group);
     table.AddRow({group.name(), absl::StrJoin(group.disks(), " ")});
   }
   return Output{data, *generation, table.Text()};

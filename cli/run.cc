@@ -19,10 +19,10 @@ constexpr std::array<int64_t, 5> kRetrySeconds = {1, 2, 4, 8, 16};
 void Report(const ApiError& error, bool json, World& world) {
   world.err << "Error: " << error.name() << ": " << error.descr() << "\n";
   if (!json) return;
-  const Json object = {
+  const json::Json object = {
       {"error",
        {{"name", error.name()}, {"descr", error.descr()}, {"transient", error.transient()}}}};
-  world.out << JsonText(object) << "\n";
+  world.out << json::JsonText(object) << "\n";
 }
 
 int ReportUsage(const absl::Status& status, const std::vector<Word>& words, bool json,
@@ -80,7 +80,8 @@ int RunWords(const Options& options, const std::vector<Command>& commands,
     return error.name() == "objectDoesNotExist" ? kDoesNotExist : kFailed;
   }
   if (options.json) {
-    world.out << JsonText({{"generation", output->generation}, {"data", output->data}}) << "\n";
+    world.out << json::JsonText({{"generation", output->generation}, {"data", output->data}})
+              << "\n";
   } else {
     world.out << output->text;
   }

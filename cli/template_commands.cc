@@ -1,10 +1,10 @@
 // template ...
 #include "absl/strings/str_cat.h"
 #include "cli/commands.h"
-#include "cli/shapes.h"
 #include "cli/size.h"
 #include "cli/table.h"
 #include "lib/base/limits.h"
+#include "lib/json/shapes.h"
 
 namespace storpool::cli {
 namespace {
@@ -21,9 +21,9 @@ absl::StatusOr<Output> List(Session& session, const Arguments&) {
                {"placeHead, All, Tail", Table::Align::kLeft, true},
                {"volumes", Table::Align::kRight},
                {"avail.", Table::Align::kRight}});
-  Json data = Json::array();
+  json::Json data = json::Json::array();
   for (const TemplateInfo& info : answer->templates()) {
-    data.push_back(JsonOf(info));
+    data.push_back(json::JsonOf(info));
     const Template& t = info.template_();
     table.AddRow({t.name(), t.size_bytes() == 0 ? "-" : FormatSize(t.size_bytes()),
                   absl::StrCat(t.replication()),

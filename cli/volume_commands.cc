@@ -3,9 +3,9 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
 #include "cli/commands.h"
-#include "cli/shapes.h"
 #include "cli/size.h"
 #include "cli/table.h"
+#include "lib/json/shapes.h"
 
 namespace storpool::cli {
 namespace {
@@ -23,9 +23,9 @@ absl::StatusOr<Output> List(Session& session, const Arguments&) {
                {"placeAll"},
                {"placeTail"},
                {"template"}});
-  Json data = Json::array();
+  json::Json data = json::Json::array();
   for (const VolumeInfoAnswer& info : answer->volumes()) {
-    data.push_back(JsonOf(info));
+    data.push_back(json::JsonOf(info));
     const Template& t = info.template_();
     table.AddRow({info.volume().name(), FormatSize(info.volume().size_bytes()),
                   absl::StrCat(t.replication()), t.place_head(), t.place_all(), t.place_tail(),
@@ -50,12 +50,12 @@ absl::StatusOr<Output> StatusOf(Session& session, const Arguments& arguments) {
                {"syncing", Table::Align::kRight},
                {"status"},
                {"drives down", Table::Align::kLeft, true}});
-  Json data = Json::array();
+  json::Json data = json::Json::array();
   std::string reasons;
   uint64_t size = 0, syncing = 0;
   int up = 0;
   for (const VolumeStatus& status : answer->volumes()) {
-    data.push_back(JsonOf(status));
+    data.push_back(json::JsonOf(status));
     table.AddRow({status.name(), FormatSize(status.size_bytes()),
                   absl::StrCat(status.replication()), absl::StrCat(status.chains()),
                   absl::StrCat(status.chains_degraded()),
@@ -83,7 +83,7 @@ absl::StatusOr<Output> Create(Session& session, const Arguments& arguments) {
   const absl::StatusOr<VolumeCreateAnswer> answer =
       session.admin.Call(&Admin::StubInterface::VolumeCreate, request);
   if (!answer.ok()) return answer.status();
-  Json data = JsonOfChange(answer->generation(), "");
+  json::Json data = json::JsonOfChange(answer->generation(), "");
   data["name"] = answer->name();
   data["globalId"] = answer->global_id();
   return Output{data, answer->generation(),
@@ -113,7 +113,7 @@ absl::StatusOr<Output> Info(Session& session, const Arguments& arguments) {
       {"chunks", absl::StrCat(answer->chunks())},
       {"created", absl::FormatTime("%Y-%m-%d %H:%M:%S UTC", created, absl::UTCTimeZone())},
   });
-  return Output{JsonOf(*answer), *generation, text};
+  return Output{json::JsonOf(*answer), *generation, text};
 }
 
 absl::StatusOr<Output> Delete(Session& session, const Arguments& arguments) {

@@ -2,10 +2,10 @@
 // them. What does not exist here (limits, parents) has the value that means "none" there.
 #pragma once
 
-#include "cli/json.h"
+#include "lib/json/json.h"
 #include "proto/admin.pb.h"
 
-namespace storpool::cli {
+namespace storpool::json {
 
 Json JsonOf(const StatusAnswer& status);
 Json JsonOf(const Service& service);
@@ -21,4 +21,4 @@ Json JsonOfChange(uint64_t generation, const std::string& info);
 // A uuid as people write it.
 std::string UuidText(const std::string& bytes);
 
-}  // namespace storpool::cli
+}  // namespace storpool::json

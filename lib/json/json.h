@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-namespace storpool::cli {
+namespace storpool::json {
 
 using Json = nlohmann::ordered_json;
 
@@ -14,4 +14,4 @@ inline std::string JsonText(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-}  // namespace storpool::cli
+}  // namespace storpool::json

@@ -1,4 +1,4 @@
-#include "cli/shapes.h"
+#include "lib/json/shapes.h"
 
 #include <algorithm>
 
@@ -6,7 +6,7 @@
 #include "absl/strings/escaping.h"
 #include "lib/base/limits.h"
 
-namespace storpool::cli {
+namespace storpool::json {
 namespace {
 
 template <class Field>
@@ -169,4 +169,4 @@ Json JsonOfChange(uint64_t generation, const std::string& info) {
   return json;
 }
 
-}  // namespace storpool::cli
+}  // namespace storpool::json
