@@ -3,7 +3,8 @@
 #include "cli/commands.h"
 #include "cli/table.h"
 #include "lib/base/limits.h"
-#include "lib/json/shapes.h"
+#include "lib/json/attachments.h"
+#include "lib/json/changes.h"
 
 namespace storpool::cli {
 namespace {

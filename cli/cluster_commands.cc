@@ -6,7 +6,7 @@
 #include "absl/strings/str_join.h"
 #include "cli/commands.h"
 #include "cli/table.h"
-#include "lib/json/shapes.h"
+#include "lib/json/services.h"
 
 namespace storpool::cli {
 namespace {

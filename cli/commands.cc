@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "absl/strings/cord.h"
-#include "lib/json/shapes.h"
+#include "lib/json/changes.h"
 
 namespace storpool::cli {
 namespace {

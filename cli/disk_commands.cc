@@ -13,7 +13,7 @@
 #include "lib/base/limits.h"
 #include "lib/embed/cluster_file.h"
 #include "lib/embed/disk_init.h"
-#include "lib/json/shapes.h"
+#include "lib/json/disks.h"
 
 namespace storpool::cli {
 namespace {

@@ -8,6 +8,7 @@
 #include "cli/help.h"
 #include "cli/options.h"
 #include "cli/parser.h"
+#include "lib/json/changes.h"
 
 namespace storpool::cli {
 namespace {
@@ -19,10 +20,7 @@ constexpr std::array<int64_t, 5> kRetrySeconds = {1, 2, 4, 8, 16};
 void Report(const ApiError& error, bool json, World& world) {
   world.err << "Error: " << error.name() << ": " << error.descr() << "\n";
   if (!json) return;
-  const json::Json object = {
-      {"error",
-       {{"name", error.name()}, {"descr", error.descr()}, {"transient", error.transient()}}}};
-  world.out << json::JsonText(object) << "\n";
+  world.out << json::JsonText(json::JsonOf(error)) << "\n";
 }
 
 int ReportUsage(const absl::Status& status, const std::vector<Word>& words, bool json,
@@ -80,8 +78,7 @@ int RunWords(const Options& options, const std::vector<Command>& commands,
     return error.name() == "objectDoesNotExist" ? kDoesNotExist : kFailed;
   }
   if (options.json) {
-    world.out << json::JsonText({{"generation", output->generation}, {"data", output->data}})
-              << "\n";
+    world.out << json::JsonText(json::Envelope(output->generation, output->data)) << "\n";
   } else {
     world.out << output->text;
   }

@@ -4,7 +4,7 @@
 #include "cli/size.h"
 #include "cli/table.h"
 #include "lib/base/limits.h"
-#include "lib/json/shapes.h"
+#include "lib/json/placement.h"
 
 namespace storpool::cli {
 namespace {

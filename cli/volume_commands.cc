@@ -5,7 +5,8 @@
 #include "cli/commands.h"
 #include "cli/size.h"
 #include "cli/table.h"
-#include "lib/json/shapes.h"
+#include "lib/json/changes.h"
+#include "lib/json/volumes.h"
 
 namespace storpool::cli {
 namespace {

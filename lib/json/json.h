@@ -4,14 +4,27 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
 
 namespace storpool::json {
 
 using Json = nlohmann::ordered_json;
 
 // One line. Bytes that are no UTF-8 are replaced.
-inline std::string JsonText(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+std::string JsonText(const Json& json);
+
+// kInvalidArgument: no JSON, no UTF-8, or nested deeper than kJsonDepthMax. Of a field that is
+// there twice the last counts.
+absl::StatusOr<Json> ParseJson(std::string_view text);
+
+// The array of a repeated field of numbers or texts.
+template <class Field>
+Json ArrayOf(const Field& field) {
+  Json array = Json::array();
+  for (const auto& value : field) array.push_back(value);
+  return array;
 }
 
 }  // namespace storpool::json

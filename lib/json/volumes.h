@@ -1,0 +1,12 @@
+// Volumes and their status as JSON, in StorPool's shape (reference 3.3).
+#pragma once
+
+#include "lib/json/json.h"
+#include "proto/admin.pb.h"
+
+namespace storpool::json {
+
+Json JsonOf(const VolumeInfoAnswer& info);
+Json JsonOf(const VolumeStatus& status);
+
+}  // namespace storpool::json
