@@ -74,16 +74,6 @@ inline constexpr uint32_t kNbdExtentsMax = 256;            // in one answer to b
 inline constexpr uint32_t kNbdHolePieceBytes = 64u << 10;  // zeroes sought in reads piece by piece
 inline constexpr int64_t kNbdDrainMs = 5000;  // for a client to take its last replies
 
-// JSON API over HTTP. One request a connection.
-inline constexpr size_t kJsonDepthMax = 32;  // of arrays and objects in a request
-inline constexpr uint32_t kHttpHeaderBytesMax = 16u << 10;
-inline constexpr uint64_t kHttpBodyBytesMax = 1u << 20;
-inline constexpr uint32_t kHttpConnectionsMax = 1024;  // served at a time; more get 503
-inline constexpr uint32_t kHttpRefusedMax = 128;  // told so at a time; more wait in the backlog
-inline constexpr int64_t kHttpReceiveMs = 15000;  // for a client to send its request
-inline constexpr int64_t kHttpSendMs = 30000;     // and to take some of its answer
-inline constexpr int64_t kHttpDrainMs = 1000;     // and to close after it
-
 // Times, all in milliseconds.
 inline constexpr int64_t kLeaseMs = 800;        // promises between mirrors (design 5.4)
 inline constexpr int64_t kLeaseMsMax = 10000;   // the longest that anybody may promise

@@ -1,6 +1,6 @@
 #include "lib/json/json.h"
 
-#include "lib/base/limits.h"
+#include "lib/base/api_limits.h"
 
 namespace storpool::json {
 namespace {
