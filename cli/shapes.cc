@@ -106,7 +106,6 @@ Json JsonOf(const TemplateInfo& info) {
                {"replication", t.replication()}};
   json["size"] = t.size_bytes() == 0 ? Json("-") : Json(t.size_bytes());
   AddNoLimits(json);
-  json["chains"] = t.chains();
   json["volumesCount"] = info.volumes();
   json["stored"] = {{"capacity", info.capacity_bytes()}, {"free", info.free_bytes()}};
   return json;
@@ -114,7 +113,7 @@ Json JsonOf(const TemplateInfo& info) {
 
 Json JsonOf(const VolumeInfoAnswer& info) {
   const Volume& volume = info.volume();
-  const Template& t = info.template_();
+  const storpool::Table& t = info.table();
   Json json = {{"id", volume.id()},
                {"name", volume.name()},
                {"globalId", volume.global_id()},

@@ -26,7 +26,7 @@ absl::StatusOr<Output> List(Session& session, const Arguments&) {
   Json data = Json::array();
   for (const VolumeInfoAnswer& info : answer->volumes()) {
     data.push_back(JsonOf(info));
-    const Template& t = info.template_();
+    const storpool::Table& t = info.table();
     table.AddRow({info.volume().name(), FormatSize(info.volume().size_bytes()),
                   absl::StrCat(t.replication()), t.place_head(), t.place_all(), t.place_tail(),
                   info.volume().template_name()});
@@ -99,7 +99,7 @@ absl::StatusOr<Output> Info(Session& session, const Arguments& arguments) {
       session.admin.Call(&Admin::StubInterface::VolumeInfo, request);
   if (!answer.ok()) return answer.status();
   const Volume& volume = answer->volume();
-  const Template& t = answer->template_();
+  const storpool::Table& t = answer->table();
   const absl::Time created = absl::FromUnixSeconds(volume.created_seconds());
   const std::string text = Properties({
       {"volume", volume.name()},
