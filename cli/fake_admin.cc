@@ -24,7 +24,6 @@ Template Three() {
   t.set_place_head("default");
   t.set_place_all("default");
   t.set_place_tail("ssd");
-  t.set_chains(64);
   return t;
 }
 
@@ -39,6 +38,11 @@ VolumeInfoAnswer VolumeOf(const std::string& name, uint64_t id, uint64_t size_by
   volume.set_template_id(1);
   volume.set_created_seconds(FakeAdmin::kNowSeconds - 3600);
   *info.mutable_template_() = Three();
+  info.mutable_table()->set_chains(64);
+  info.mutable_table()->set_replication(3);
+  info.mutable_table()->set_place_head("default");
+  info.mutable_table()->set_place_all("default");
+  info.mutable_table()->set_place_tail("ssd");
   info.set_chunks(static_cast<uint32_t>(size_bytes / (32 << 20)));
   return info;
 }

@@ -27,7 +27,7 @@ absl::StatusOr<Output> List(Session& session, const Arguments&) {
   json::Json data = json::Json::array();
   for (const VolumeInfoAnswer& info : answer->volumes()) {
     data.push_back(json::JsonOf(info));
-    const Template& t = info.template_();
+    const storpool::Table& t = info.table();
     table.AddRow({info.volume().name(), FormatSize(info.volume().size_bytes()),
                   absl::StrCat(t.replication()), t.place_head(), t.place_all(), t.place_tail(),
                   info.volume().template_name()});
@@ -100,7 +100,7 @@ absl::StatusOr<Output> Info(Session& session, const Arguments& arguments) {
       session.admin.Call(&Admin::StubInterface::VolumeInfo, request);
   if (!answer.ok()) return answer.status();
   const Volume& volume = answer->volume();
-  const Template& t = answer->template_();
+  const storpool::Table& t = answer->table();
   const absl::Time created = absl::FromUnixSeconds(volume.created_seconds());
   const std::string text = Properties({
       {"volume", volume.name()},

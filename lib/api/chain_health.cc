@@ -57,11 +57,12 @@ std::string_view TableHealth::Word() const {
   return "up";
 }
 
-TableHealth HealthOfTable(uint32_t table, uint32_t replication, const metadata::State& state,
+TableHealth HealthOfTable(const Table& table, const metadata::State& state,
                           const metadata::LiveView& live) {
   TableHealth sum;
-  for (const uint32_t chain : state.ChainsOfTable(table)) {
-    const ChainHealth one = HealthOf(chain, *state.FindChain(chain), replication, state, live);
+  for (const uint32_t chain : state.ChainsOfTable(table.id())) {
+    const ChainHealth one =
+        HealthOf(chain, *state.FindChain(chain), table.replication(), state, live);
     ++sum.chains;
     sum.open += one.open;
     sum.degraded += one.degraded;

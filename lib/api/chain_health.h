@@ -12,7 +12,7 @@ namespace storpool::api {
 struct ChainHealth {
   bool open = false;           // its newest name is opened: it serves
   bool down = false;           // not open, and no serving member of the last opened config is there
-  bool degraded = false;       // serves with fewer mirrors than its template asks for
+  bool degraded = false;       // serves with fewer mirrors than its table asks for
   bool syncing = false;        // a member receives what it missed
   uint64_t syncing_bytes = 0;  // estimate of what is left to send
   std::set<uint32_t> missing_disks;  // members by placement that do not serve
@@ -31,7 +31,7 @@ struct TableHealth {
   std::string_view Word() const;
 };
 
-TableHealth HealthOfTable(uint32_t table, uint32_t replication, const metadata::State& state,
+TableHealth HealthOfTable(const Table& table, const metadata::State& state,
                           const metadata::LiveView& live);
 
 }  // namespace storpool::api

@@ -8,6 +8,7 @@
 #include "lib/api/admin.h"
 #include "lib/api/chain_health.h"
 #include "lib/base/limits.h"
+#include "lib/metadata/placing.h"
 
 namespace storpool::api {
 namespace {
@@ -45,15 +46,14 @@ void AddDiskReasons(const metadata::State& state, const metadata::LiveView& live
 
 void AddChainReasons(const metadata::State& state, const metadata::LiveView& live,
                      StatusAnswer& answer) {
-  for (const auto& [id, t] : state.templates()) {
-    const TableHealth health =
-        HealthOfTable(static_cast<uint32_t>(id), t.replication(), state, live);
+  for (const auto& [id, table] : state.tables()) {
+    const TableHealth health = HealthOfTable(table, state, live);
     answer.set_chains(answer.chains() + health.chains);
     answer.set_chains_open(answer.chains_open() + health.open);
     answer.set_chains_degraded(answer.chains_degraded() + health.degraded);
     answer.set_chains_syncing(answer.chains_syncing() + health.syncing);
     answer.set_chains_down(answer.chains_down() + health.down);
-    const std::string which = absl::StrCat("of template ", t.name());
+    const std::string which = "of " + metadata::NameOfTable(state, table);
     const std::string disks = absl::StrJoin(health.missing_disks, ", ");
     if (health.down > 0) {
       answer.add_reasons(absl::StrCat(health.down, " chains ", which, " are down: they wait for ",

@@ -26,11 +26,11 @@ std::string ReasonFor(const TableHealth& health) {
   return "";
 }
 
-VolumeStatus StatusOf(const Volume& volume, const Template& t, const TableHealth& health) {
+VolumeStatus StatusOf(const Volume& volume, const Table& table, const TableHealth& health) {
   VolumeStatus status;
   status.set_name(volume.name());
   status.set_size_bytes(volume.size_bytes());
-  status.set_replication(t.replication());
+  status.set_replication(table.replication());
   status.set_status(std::string(health.Word()));
   status.set_chains(health.chains);
   status.set_chains_degraded(health.degraded);
@@ -57,6 +57,7 @@ VolumeInfoAnswer Admin::Describe(const Volume& volume) const {
   *info.mutable_volume() = volume;
   if (const Template* t = state().FindTemplate(volume.template_id()))
     *info.mutable_template_() = *t;
+  *info.mutable_table() = *state().FindTable(state().FindLine(volume.lineage())->table());
   info.set_chunks(static_cast<uint32_t>((volume.size_bytes() + kChunkBytes - 1) / kChunkBytes));
   return info;
 }
@@ -108,13 +109,12 @@ void Admin::Call(const VolumeStatusRequest& request, Done<VolumeStatusAnswer> do
     wanted.push_back(&*one);
   }
   VolumeStatusAnswer answer;
-  std::map<uint32_t, TableHealth> health;  // volumes of one template share its table
+  std::map<uint32_t, TableHealth> health;  // many volumes share a table
   for (const Volume* volume : wanted) {
-    const Template* t = state().FindTemplate(volume->template_id());
-    SP_CHECK(t != nullptr);
-    const auto [it, is_new] = health.try_emplace(t->id());
-    if (is_new) it->second = HealthOfTable(t->id(), t->replication(), state(), live());
-    *answer.add_volumes() = StatusOf(*volume, *t, it->second);
+    const Table& table = *state().FindTable(state().FindLine(volume->lineage())->table());
+    const auto [it, is_new] = health.try_emplace(table.id());
+    if (is_new) it->second = HealthOfTable(table, state(), live());
+    *answer.add_volumes() = StatusOf(*volume, table, it->second);
   }
   done(std::move(answer));
 }

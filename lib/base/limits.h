@@ -56,7 +56,7 @@ inline constexpr size_t kChunkBasesPerFrame = 300;
 inline constexpr size_t kNamedChainsPerFrame = 512;
 
 // Layers of one lineage; foreign parents in a row (design 9.4).
-inline constexpr uint32_t kLayersMax = 1024;
+inline constexpr uint32_t kLayersMax = 16384;
 inline constexpr uint32_t kForeignParentsMax = 32;
 
 // Control.

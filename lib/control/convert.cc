@@ -110,7 +110,16 @@ absl::StatusOr<model::Line> ToModel(const Line& message) {
     return Bad("number of layers", static_cast<uint64_t>(message.layers_size()));
   }
   for (const Layer& l : message.layers()) {
-    line.layers.push_back({LayerId(l.id()), l.size_bytes(), l.cut_bytes(), l.sealed()});
+    line.layers.push_back(
+        {LayerId(l.id()), l.size_bytes(), l.cut_bytes(), l.sealed(), LineVersion(l.changed())});
+  }
+  line.since = LineVersion(message.since());
+  if (message.removed_size() > static_cast<int>(kLayersMax)) {
+    return Bad("number of removed layers", static_cast<uint64_t>(message.removed_size()));
+  }
+  for (const RemovedLayer& r : message.removed()) {
+    line.removed.push_back(
+        {LayerId(r.layer()), LayerId(r.into()), r.cut_bytes(), LineVersion(r.changed())});
   }
   if (message.has_foreign_parent()) {
     if (message.parent_size_bytes() > kVolumeBytesMax) {
@@ -171,6 +180,15 @@ Line ToMessage(const model::Line& line) {
     layer->set_size_bytes(l.size_bytes);
     layer->set_cut_bytes(l.cut_bytes);
     layer->set_sealed(l.sealed);
+    layer->set_changed(l.changed.value());
+  }
+  message.set_since(line.since.value());
+  for (const model::RemovedLayer& r : line.removed) {
+    RemovedLayer* removed = message.add_removed();
+    removed->set_layer(r.layer.value());
+    removed->set_into(r.into.value());
+    removed->set_cut_bytes(r.cut_bytes);
+    removed->set_changed(r.changed.value());
   }
   if (line.foreign_parent) {
     message.set_has_foreign_parent(true);

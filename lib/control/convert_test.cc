@@ -105,6 +105,14 @@ TEST(ConvertTest, LinesSurviveBothWaysAndAreBounded) {
     layer->set_size_bytes(2 << 20);
     layer->set_cut_bytes(1 << 20);
     layer->set_sealed(id == 1);
+    layer->set_changed(id == 1 ? 0 : 3);
+  }
+  for (uint32_t id : {2u, 3u}) {
+    RemovedLayer* removed = line.add_removed();
+    removed->set_layer(id);
+    removed->set_into(id == 2 ? 4 : 0);
+    removed->set_cut_bytes(1 << 20);
+    removed->set_changed(2);
   }
   line.set_has_foreign_parent(true);
   line.set_parent_lineage(1);
@@ -113,6 +121,16 @@ TEST(ConvertTest, LinesSurviveBothWaysAndAreBounded) {
   const auto model = ToModel(line);
   ASSERT_TRUE(model.ok()) << model.status();
   EXPECT_TRUE(MessageDifferencer::Equals(ToMessage(*model), line));
+  Line delta = line;
+  delta.mutable_layers()->DeleteSubrange(0, 2);
+  EXPECT_FALSE(ToModel(delta).ok());  // a whole line without a layer
+  delta.set_since(2);
+  EXPECT_TRUE(MessageDifferencer::Equals(ToMessage(*ToModel(delta)), delta));
+  delta.set_since(3);
+  EXPECT_FALSE(ToModel(delta).ok());
+  Line backwards = line;
+  backwards.mutable_removed(0)->set_into(1);
+  EXPECT_FALSE(ToModel(backwards).ok());
   Line table = line;
   table.set_table(65536);
   EXPECT_FALSE(ToModel(table).ok());

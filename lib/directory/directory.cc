@@ -33,6 +33,7 @@ Changes Sorted(Changes changes) {
   SortUnique(changes.tables);
   SortUnique(changes.chains);
   SortUnique(changes.lines);
+  SortUnique(changes.incomplete);
   SortUnique(changes.attachments);
   return changes;
 }
@@ -40,8 +41,8 @@ Changes Sorted(Changes changes) {
 }  // namespace
 
 bool Changes::empty() const {
-  return !disks && tables.empty() && chains.empty() && lines.empty() && attachments.empty() &&
-         alarms.empty();
+  return !disks && tables.empty() && chains.empty() && lines.empty() && incomplete.empty() &&
+         attachments.empty() && alarms.empty();
 }
 
 absl::StatusOr<Changes> Directory::Apply(const Section& section) {
@@ -72,7 +73,8 @@ absl::StatusOr<Changes> Directory::Apply(const Section& section) {
     return absl::InvalidArgumentError(
         absl::StrCat("section ", section.name(), " of the cluster map: ", status.message()));
   }
-  if (newer) versions_[section.name()] = section.version();
+  // A line that could not be taken over has not been seen.
+  if (newer && changes.incomplete.empty()) versions_[section.name()] = section.version();
   return Sorted(std::move(changes));
 }
 
@@ -118,17 +120,28 @@ void Directory::Merge(const model::ChainConfig& config, Changes& changes) {
 }
 
 void Directory::Merge(const model::Line& line, Changes& changes) {
-  auto [it, is_new] = lines_.try_emplace(line.lineage, line);
-  if (!is_new) {
-    if (line.version < it->second.version) return;
-    if (line.version == it->second.version) {
-      if (line == it->second) return;
+  const auto it = lines_.find(line.lineage);
+  if (it == lines_.end()) {
+    if (!line.whole()) return changes.incomplete.push_back(line.lineage);
+    lines_.emplace(line.lineage, line).first->second.MakeView();
+  } else {
+    model::Line& known = it->second;
+    if (line.version < known.version) return;
+    if (line.version == known.version) {
+      if (!line.whole() || line == known || (line.dropped && known.dropped)) return;
       changes.alarms.push_back(absl::StrCat("lineage ", line.lineage.value(),
                                             " has two lines of version ", line.version.value()));
       return;
     }
-    it->second = line;
+    model::Line merged = known;
+    if (known.CanTake(line)) merged.Take(line);
+    if (merged.version != line.version || !merged.Validate().ok()) {
+      return changes.incomplete.push_back(line.lineage);
+    }
+    known = std::move(merged);
   }
+  uint64_t& version = versions_[absl::StrCat("line/", line.lineage.value())];
+  version = std::max<uint64_t>(version, line.version.value());
   changes.lines.push_back(line.lineage);
 }
 

@@ -4,7 +4,8 @@
 //
 // Invariant (hazard 4.1): knowledge never goes back. Of each chain the newest named and the newest
 // opened config are kept, by epoch; of each line the newest version; of the disks the newest
-// section. Equal numbers with different content change nothing and are an alarm.
+// section. Equal numbers with different content change nothing and are an alarm. A line that came
+// in part is taken over where it fits; who cannot take it is told to ask for the whole.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +29,9 @@ struct Changes {
   std::vector<TableId> tables;
   std::vector<ChainId> chains;
   std::vector<LineageId> lines;
+  // Of these a newer line came, but only what has changed since a version that is not known here:
+  // subscribe to line/LINEAGE again, with version 0.
+  std::vector<LineageId> incomplete;
   std::vector<uint32_t> attachments;  // ids of the clients whose attachments these are
   std::vector<std::string> alarms;    // for the log and for metadata: contradictions
 
@@ -49,6 +53,7 @@ class Directory {
   // nullptr if unknown. Valid until the next Apply.
   const model::ChainConfig* NewestNamed(ChainId chain) const;
   const model::ChainConfig* NewestOpened(ChainId chain) const;
+  // With its view.
   const model::Line* FindLine(LineageId lineage) const;
 
   // The address of the reactor that owns the disk; empty if unknown. Valid until the next Apply.
@@ -62,7 +67,8 @@ class Directory {
   // Those of a client as metadata last sent them; nullptr before that.
   const AttachmentsSection* AttachmentsOf(ClientId client) const;
 
-  // For Subscribe and Heartbeat: the newest version taken over of each section, by name.
+  // For Subscribe and Heartbeat: the newest version taken over of each section, by name; of a line
+  // its own version, wherever it came from.
   const absl::btree_map<std::string, uint64_t>& section_versions() const { return versions_; }
 
  private:

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "lib/control/convert.h"
+#include "lib/model/line_view.h"
+
 namespace storpool::directory {
 namespace {
 
@@ -141,6 +144,47 @@ TEST(DirectoryTest, LocatesChunksOnceTableAndLineAreKnown) {
   ASSERT_TRUE(first.ok());
   EXPECT_EQ(first->table(), TableId(1));
   EXPECT_EQ(second->index(), (first->index() + 1) % 64);
+}
+
+// A line of thousands of layers does not travel whole for each snapshot (6.6).
+TEST(DirectoryTest, TakesOverWhatHasChangedInALine) {
+  Directory directory;
+  model::Line first = LineOf(3);
+  first.layers[0].changed = LineVersion(1);
+  directory.Apply(first);
+  model::Line newer = first;
+  newer.version = LineVersion(4);
+  newer.layers[0].sealed = true;
+  newer.layers[0].changed = LineVersion(4);
+  newer.layers.push_back({LayerId(2), 1 << 20, 1 << 19, false, LineVersion(4)});
+  model::Line newest = newer;
+  newest.version = LineVersion(5);
+  newest.layers.erase(newest.layers.begin());
+  newest.removed = {{LayerId(1), LayerId(2), 1 << 19, LineVersion(5)}};
+  newest.layers[0].changed = LineVersion(5);
+
+  // The gap is told, nothing is guessed, and the version does not count as known.
+  Section section;
+  section.set_name("line/10");
+  section.set_version(5);
+  *section.mutable_line() = control::ToMessage(newest.Since(LineVersion(4)));
+  const auto gap = directory.Apply(section);
+  ASSERT_TRUE(gap.ok());
+  EXPECT_EQ(gap->incomplete, std::vector{LineageId(10)});
+  EXPECT_TRUE(gap->lines.empty());
+  EXPECT_EQ(directory.section_versions().at("line/10"), 3u);
+
+  EXPECT_EQ(directory.Apply(newer.Since(LineVersion(3))).lines, std::vector{LineageId(10)});
+  EXPECT_EQ(*directory.FindLine(LineageId(10)), newer);
+  EXPECT_EQ(directory.section_versions().at("line/10"), 4u);
+  EXPECT_TRUE(directory.Apply(newer.Since(LineVersion(2))).empty());  // it is here already
+  ASSERT_TRUE(directory.Apply(section).ok());
+  EXPECT_EQ(*directory.FindLine(LineageId(10)), newest);
+  EXPECT_EQ(directory.FindLine(LineageId(10))->view->OwnerOf(LayerId(1)).layer, LayerId(2));
+
+  Directory other;
+  EXPECT_EQ(other.Apply(newest.Since(LineVersion(4))).incomplete, std::vector{LineageId(10)});
+  EXPECT_EQ(other.FindLine(LineageId(10)), nullptr);
 }
 
 TEST(DirectoryTest, AttachmentsBelongToTheClientInTheirName) {

@@ -18,7 +18,6 @@ Json JsonOf(const TemplateInfo& info) {
   json["size"] = t.size_bytes() == 0 ? Json("-") : Json(t.size_bytes());
   json["bw"] = "-";
   json["iops"] = "-";
-  json["chains"] = t.chains();
   json["volumesCount"] = info.volumes();
   json["stored"] = {{"capacity", info.capacity_bytes()}, {"free", info.free_bytes()}};
   return json;

@@ -4,7 +4,7 @@ namespace storpool::json {
 
 Json JsonOf(const VolumeInfoAnswer& info) {
   const Volume& volume = info.volume();
-  const Template& t = info.template_();
+  const storpool::Table& t = info.table();
   Json json = {{"id", volume.id()},
                {"name", volume.name()},
                {"globalId", volume.global_id()},

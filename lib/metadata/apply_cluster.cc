@@ -3,6 +3,7 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "lib/metadata/errors.h"
 #include "lib/metadata/state.h"
 #include "lib/model/names.h"
@@ -12,9 +13,24 @@ namespace {
 
 constexpr size_t kUuidBytes = 16;
 constexpr size_t kSecretBytes = 32;
+constexpr size_t kUsersShown = 10;  // in an error
 
 absl::Status AsInvalid(const absl::Status& status) {
   return status.ok() ? status : InvalidParam(std::string(status.message()));
+}
+
+// In a template or a table.
+template <class Policy>
+void RenameGroup(const std::string& from, const std::string& to, Policy& policy) {
+  if (policy.place_head() == from) policy.set_place_head(to);
+  if (policy.place_all() == from) policy.set_place_all(to);
+  if (policy.place_tail() == from) policy.set_place_tail(to);
+}
+
+template <class Policy>
+bool Uses(const Policy& policy, const std::string& group) {
+  return policy.place_head() == group || policy.place_all() == group ||
+         policy.place_tail() == group;
 }
 
 std::string Shown(const Disk& disk) { return absl::StrCat("disk ", disk.id()); }
@@ -39,6 +55,7 @@ absl::Status State::Do(const InitCluster& c, Outcome& out) {
   record.set_next_lineage(1);
   record.set_next_fence(1);
   record.set_next_table(1);
+  record.set_next_template(1);
   record.set_next_group(1);
   PutCluster(record);
   Touch("disks", out);
@@ -275,15 +292,39 @@ absl::Status State::Do(const UpdateGroup& c, Outcome& out) {
   const std::map<uint64_t, Template> templates = templates_.all();
   for (const auto& [id, t] : templates) {  // they name their groups
     Template renamed = t;
-    if (t.place_head() == c.name()) renamed.set_place_head(group.name());
-    if (t.place_all() == c.name()) renamed.set_place_all(group.name());
-    if (t.place_tail() == c.name()) renamed.set_place_tail(group.name());
+    RenameGroup(c.name(), group.name(), renamed);
     templates_.Put(id, renamed);
+  }
+  const std::map<uint64_t, Table> tables = tables_.all();
+  for (const auto& [id, table] : tables) {
+    Table renamed = table;
+    RenameGroup(c.name(), group.name(), renamed);
+    tables_.Put(id, renamed);
   }
   out.result.set_id(group.id());
   groups_.Put(group.id(), group);
   BumpGeneration(out);
   return absl::OkStatus();
+}
+
+std::vector<std::string> State::UsersOfGroup(const std::string& group) const {
+  std::vector<std::string> users;
+  for (const auto& [id, t] : templates_.all()) {
+    if (Uses(t, group)) users.push_back("template " + t.name());
+  }
+  for (const auto& [id, line] : lines_.all()) {
+    const Table* table = tables_.Find(line.table());
+    const Template* t = templates_.Find(table->template_id());
+    if (!Uses(*table, group) || (t != nullptr && Uses(*t, group))) continue;
+    if (users.size() == kUsersShown) {
+      users.push_back("more");
+      break;
+    }
+    const Volume* volume = volumes_.Find(line.volume());
+    users.push_back(volume == nullptr ? "a volume that is being deleted"
+                                      : "volume " + volume->name());
+  }
+  return users;
 }
 
 absl::Status State::Do(const DeleteGroup& c, Outcome& out) {
@@ -292,10 +333,10 @@ absl::Status State::Do(const DeleteGroup& c, Outcome& out) {
     return ObjectDoesNotExist(absl::StrCat("placement group '", c.name(),
                                            "' does not exist; 'placementGroup list' shows all"));
   }
-  for (const auto& [id, t] : templates_.all()) {
-    if (t.place_head() == c.name() || t.place_all() == c.name() || t.place_tail() == c.name()) {
-      return Busy(absl::StrCat("placement group ", c.name(), " is used by template ", t.name()));
-    }
+  const std::vector<std::string> users = UsersOfGroup(c.name());
+  if (!users.empty()) {
+    return Busy(
+        absl::StrCat("placement group ", c.name(), " is used by ", absl::StrJoin(users, ", ")));
   }
   groups_.Erase(group->id());
   BumpGeneration(out);

@@ -56,7 +56,7 @@ absl::Status State::Do(const CreateVolume& c, Outcome& out) {
   Line line;
   line.set_lineage(cluster.next_lineage());
   line.set_volume(volume.id());
-  line.set_table(t->id());
+  line.set_table(t->table());
   line.set_version(1);
   Layer* layer = line.add_layers();
   layer->set_id(1);

@@ -128,6 +128,7 @@ absl::Status Parse(std::string_view body, env::KeyValueBatch& batch, ClusterReco
   found.set_next_lineage(found.next_lineage() + kIdJump);
   found.set_next_fence(found.next_fence() + kIdJump);
   found.set_next_table(found.next_table() + kTableJump);
+  found.set_next_template(found.next_template() + kTableJump);
   found.set_version_base(found.version_base() + applied + kIdJump);
   found.set_restoring(!nodes.empty());
   found.clear_restore_waits_for();

@@ -93,29 +93,16 @@ TEST_F(ClusterTest, VolumesNeedGoodNamesAndSizes) {
   EXPECT_EQ(ErrorName(cluster.state().FindVolume("~d.n.2").status()), "objectDoesNotExist");
 }
 
-TEST_F(ClusterTest, GroupsAndTemplatesInUseStay) {
+TEST_F(ClusterTest, GroupsInUseAndDisksThatAreUpStay) {
   cluster.Standard();
   ASSERT_TRUE(cluster.CreateVolume("v").ok());
   EXPECT_EQ(ErrorOf(Group("g", {99})), "objectDoesNotExist");
   Command group;
   group.mutable_delete_group()->set_name("default");
   EXPECT_EQ(ErrorOf(group), "busy");
-  Command t;
-  t.mutable_delete_template()->set_name("t");
-  EXPECT_EQ(ErrorOf(t), "busy");
   Command up;
   up.mutable_forget_disk()->set_disk(10);
   EXPECT_EQ(ErrorOf(up), "busy");
-  Command rename = Group("default", {});
-  rename.mutable_update_group()->set_rename("all");
-  ASSERT_TRUE(Do(rename).ok());
-  EXPECT_EQ(cluster.state().FindTemplate("t")->place_tail(), "all");
-  Command volume;
-  volume.mutable_delete_volume()->set_name("v");
-  ASSERT_TRUE(Do(volume).ok());
-  cluster.Run(Duration::Seconds(1));
-  ASSERT_TRUE(Do(t).ok());
-  EXPECT_TRUE(cluster.state().chains().empty());
 }
 
 TEST_F(ClusterTest, SectionsComeWhenTheyChange) {

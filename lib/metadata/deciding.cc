@@ -152,8 +152,8 @@ void Leader::DecideDesired(ChangeMembers& change) {
   for (const auto& [raw, chain] : state_.chains()) {
     const auto& desired = chain.desired();
     if (std::none_of(desired.begin(), desired.end(), gone)) continue;
-    const Template* t = state_.FindTemplate(static_cast<uint32_t>(raw >> 16));
-    absl::StatusOr<placement::Policy> policy = PolicyOf(state_, *t);
+    const Table* table = state_.FindTable(static_cast<uint32_t>(raw >> 16));
+    absl::StatusOr<placement::Policy> policy = PolicyOf(state_, *table);
     if (!policy.ok()) continue;
     if (!load) load = PlacedLoad(state_);
     std::vector<placement::Disk> disks = PlaceableDisks(state_);
@@ -176,12 +176,12 @@ void Leader::DecideDesired(ChangeMembers& change) {
       if (i + 1 == row.size()) ++(*load)[*found].tails;
       changed = true;
     }
-    if (!missing.ok() && no_replacement_.insert(t->id()).second) {
+    if (!missing.ok() && no_replacement_.insert(table->id()).second) {
       AddAlarm("metadata",
-               absl::StrCat("template ", t->name(),
+               absl::StrCat(NameOfTable(state_, *table),
                             ": no replacement for a lost disk: ", std::string(missing.message())));
     }
-    if (missing.ok()) no_replacement_.erase(t->id());
+    if (missing.ok()) no_replacement_.erase(table->id());
     if (!changed) continue;
     ChainDesired& wanted = *change.add_desired();
     wanted.set_chain(static_cast<uint32_t>(raw));

@@ -3,7 +3,8 @@
 //   cluster              ClusterRecord       applied              log index, hexadecimal
 //   node/ID              Node                disk/ID              DiskRecord
 //   client/ID            ClientRecord        group/ID             PlacementGroup
-//   template/ID          Template            chain/RAW            ChainRecord
+//   template/ID          Template            table/ID             Table
+//   chain/RAW            ChainRecord
 //   volume/ID            Volume              line/LINEAGE         Line
 //   attachment/VOL-CLI   AttachmentRecord    fence/ID             FenceRecord
 //   drop/LINEAGE         DropRecord          former/DISK-CHAIN    FormerRecord

@@ -181,7 +181,7 @@ class Leader : public control::PeerHandler {
   std::map<uint32_t, OpenChains::One> ready_;     // chains that can open
   std::set<uint64_t> finishing_;                  // fences whose FenceDone is in the log
   std::map<uint32_t, Instant> down_since_;        // disks, as this leader saw it
-  std::set<uint32_t> no_replacement_;             // templates that an alarm was raised for
+  std::set<uint32_t> no_replacement_;             // tables that an alarm was raised for
   std::map<uint32_t, uint64_t> horizons_sent_;    // by chain, for its open epoch
   std::list<Wait> waits_;
   env::Timer tick_;

@@ -26,9 +26,9 @@ Section Disks(const State& state) {
   return section;
 }
 
-std::vector<Section> Table(const State& state, const std::string& name, uint32_t table,
-                           uint64_t known) {
-  const Template* t = state.FindTemplate(table);
+std::vector<Section> TablePages(const State& state, const std::string& name, uint32_t table,
+                                uint64_t known) {
+  const Table* t = state.FindTable(table);
   std::vector<const ChainRecord*> newer;
   for (uint32_t raw : state.ChainsOfTable(table)) {
     const ChainRecord* chain = state.FindChain(raw);
@@ -96,7 +96,7 @@ std::vector<Section> SectionsAbove(const State& state, const std::string& name, 
     result.push_back(Disks(state));
     result.back().set_version(version);
   } else if (Parse(name, kTable, id)) {
-    result = Table(state, name, static_cast<uint32_t>(id), known);
+    result = TablePages(state, name, static_cast<uint32_t>(id), known);
   } else if (Parse(name, kAttachments, id)) {
     result.push_back(Attachments(state, static_cast<uint32_t>(id)));
     result.back().set_version(version);

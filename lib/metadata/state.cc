@@ -14,6 +14,7 @@ State::State(env::KeyValueStore& store)
       clients_("client/", batch_),
       groups_("group/", batch_),
       templates_("template/", batch_),
+      tables_("table/", batch_),
       chains_("chain/", batch_),
       volumes_("volume/", batch_),
       lines_("line/", batch_),
@@ -28,6 +29,7 @@ absl::Status State::Load() {
   SP_RETURN_IF_ERROR(clients_.Load(store_));
   SP_RETURN_IF_ERROR(groups_.Load(store_));
   SP_RETURN_IF_ERROR(templates_.Load(store_));
+  SP_RETURN_IF_ERROR(tables_.Load(store_));
   SP_RETURN_IF_ERROR(chains_.Load(store_));
   SP_RETURN_IF_ERROR(volumes_.Load(store_));
   SP_RETURN_IF_ERROR(lines_.Load(store_));
@@ -189,7 +191,7 @@ std::vector<uint32_t> State::ChainsOfDisk(uint32_t disk) const {
 
 std::vector<uint32_t> State::ChainsOfTable(uint32_t table) const {
   std::vector<uint32_t> result;
-  const Template* t = templates_.Find(table);
+  const Table* t = tables_.Find(table);
   const uint32_t chains = t == nullptr ? 0 : t->chains();
   for (uint32_t i = 0; i < chains; ++i) result.push_back(table << 16 | i);
   return result;

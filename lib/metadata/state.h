@@ -64,6 +64,7 @@ class State {
   const std::map<uint64_t, ClientRecord>& clients() const { return clients_.all(); }
   const std::map<uint64_t, PlacementGroup>& groups() const { return groups_.all(); }
   const std::map<uint64_t, Template>& templates() const { return templates_.all(); }
+  const std::map<uint64_t, Table>& tables() const { return tables_.all(); }
   const std::map<uint64_t, ChainRecord>& chains() const { return chains_.all(); }  // by raw id
   const std::map<uint64_t, Volume>& volumes() const { return volumes_.all(); }
   const std::map<uint64_t, Line>& lines() const { return lines_.all(); }
@@ -83,6 +84,7 @@ class State {
   const PlacementGroup* FindGroup(std::string_view name) const;
   const Template* FindTemplate(std::string_view name) const;
   const Template* FindTemplate(uint32_t id) const { return templates_.Find(id); }
+  const Table* FindTable(uint32_t id) const { return tables_.Find(id); }
   // By name or "~globalId"; objectDoesNotExist with the name in it.
   absl::StatusOr<Volume> FindVolume(std::string_view name) const;
   const Volume* FindVolume(uint64_t id) const { return volumes_.Find(id); }
@@ -132,6 +134,21 @@ class State {
   void TakeDisk(const NodeJoined& c, const DiskHere& here, Outcome& out);
   void TakeHighest(const NodeJoined& c);
   absl::Status CheckDisks(const UpdateGroup& c) const;
+  // For people: who cannot do without it.
+  std::vector<std::string> UsersOfGroup(const std::string& group) const;
+
+  // apply_templates.cc
+  // Volumes of template `id` show another one, or its new name.
+  void ShowTemplate(uint32_t id, uint32_t now, const std::string& name);
+
+  // apply_tables.cc: both fail before they change anything, and only if the policy cannot be kept.
+  // A new table of this policy (replication, groups, template_id); its id.
+  absl::StatusOr<uint32_t> MakeTable(const Table& policy, Outcome& out);
+  // One of this policy and template_id that is there already, or a new one. template_id 0: for
+  // volumes with values of their own (6.11).
+  absl::StatusOr<uint32_t> FindOrMakeTable(const Table& policy, Outcome& out);
+  // To be called whenever a lineage or a template has left it.
+  void EraseTableIfUnused(uint32_t table, Outcome& out);
 
   // apply_chains.cc
   // Writes the next name of the chain: the epoch, the stores, the raises, the floors of fences.
@@ -160,6 +177,7 @@ class State {
   Collection<uint64_t, ClientRecord> clients_;
   Collection<uint64_t, PlacementGroup> groups_;
   Collection<uint64_t, Template> templates_;
+  Collection<uint64_t, Table> tables_;
   Collection<uint64_t, ChainRecord> chains_;
   Collection<uint64_t, Volume> volumes_;
   Collection<uint64_t, Line> lines_;

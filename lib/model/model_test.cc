@@ -4,6 +4,7 @@
 
 #include "lib/model/chain_config.h"
 #include "lib/model/line.h"
+#include "lib/model/line_view.h"
 #include "lib/model/names.h"
 
 namespace storpool::model {
@@ -45,16 +46,63 @@ TEST(ChainConfigTest, RefusesWhatNoChainMayBe) {
   EXPECT_FALSE(epoch.Validate().ok());
 }
 
+TEST(LineTest, TakesOverWhatHasChangedSince) {
+  Line line;
+  line.lineage = LineageId(7);
+  line.version = LineVersion(40);
+  for (uint32_t i = 1; i <= 40; ++i) {
+    line.layers.push_back({LayerId(2 * i), 100, 100, i < 40, LineVersion(i)});
+  }
+  line.MakeView();
+  Line newer = line;
+  newer.version = LineVersion(41);
+  newer.layers.erase(newer.layers.begin() + 3);
+  newer.layers[3].changed = LineVersion(41);
+  newer.removed = {{LayerId(8), LayerId(10), 100, LineVersion(41)}};
+  newer.MakeView();
+  const Line delta = newer.Since(LineVersion(40));
+  EXPECT_TRUE(delta.Validate().ok()) << delta.Validate();
+  EXPECT_EQ(delta.layers.size(), 1u);
+  EXPECT_TRUE(line.CanTake(delta));
+  Line taken = line;
+  taken.Take(delta);
+  EXPECT_EQ(taken, newer);
+  EXPECT_EQ(taken.view->version(), LineVersion(41));
+  EXPECT_FALSE(line.CanTake(Line(newer).Since(LineVersion(41))));
+
+  const Line last = newer.Newest(5);
+  EXPECT_EQ(last.since, LineVersion(36));
+  EXPECT_EQ(last.layers.size(), 5u);
+  EXPECT_TRUE(newer.Newest(1000).whole());
+  EXPECT_EQ(newer.Since(LineVersion()), newer);
+}
+
+TEST(LineTest, WhatIsRemovedIsNotThereAndGoesToANewerLayer) {
+  Line line;
+  line.lineage = LineageId(7);
+  line.version = LineVersion(3);
+  line.layers = {{LayerId(4), 10, 10, false, {}}};
+  line.removed = {{LayerId(2), LayerId(3), 10, {}}, {LayerId(3), LayerId(4), 10, {}}};
+  EXPECT_TRUE(line.Validate().ok());
+  line.removed[1].into = LayerId(5);
+  EXPECT_FALSE(line.Validate().ok());
+  line.removed[1].into = LayerId(2);
+  EXPECT_FALSE(line.Validate().ok());
+  line.removed[1] = {LayerId(4), LayerId(), 0, {}};
+  EXPECT_FALSE(line.Validate().ok());
+}
+
 TEST(LineTest, LayersGrowAndCutsFit) {
   Line line;
   line.lineage = LineageId(7);
   line.version = LineVersion(1);
   EXPECT_FALSE(line.Validate().ok());  // no layer
-  line.layers = {{LayerId(1), 1 << 20, 1 << 20, true}, {LayerId(2), 1 << 20, 1 << 19, false}};
+  line.layers = {{LayerId(1), 1 << 20, 1 << 20, true, {}},
+                 {LayerId(2), 1 << 20, 1 << 19, false, {}}};
   EXPECT_TRUE(line.Validate().ok());
   line.layers[1].cut_bytes = 2 << 20;
   EXPECT_FALSE(line.Validate().ok());
-  line.layers[1] = {LayerId(1), 1 << 20, 1 << 20, false};
+  line.layers[1] = {LayerId(1), 1 << 20, 1 << 20, false, {}};
   EXPECT_FALSE(line.Validate().ok());
 }
 

@@ -61,18 +61,22 @@ void Lines::Await(ChainHost& host, LineageId lineage, LineVersion version) {
 void Lines::Learn(const model::Line& line) {
   const directory::Changes changes = directory_.Apply(line);
   for (const std::string& text : changes.alarms) services_.metadata->Alarm(text);
-  OnChanged(changes.lines);
+  OnChanged(changes);
 }
 
-void Lines::OnChanged(const std::vector<LineageId>& lineages) {
+void Lines::OnChanged(const directory::Changes& changes) {
+  for (LineageId lineage : changes.incomplete) {
+    wanted_.insert(lineage);
+    services_.metadata->SubscribeLine(lineage);
+  }
   bool more = false;
-  for (LineageId lineage : lineages) {
+  for (LineageId lineage : changes.lines) {
     const model::Line* line = Find(lineage);
     if (line == nullptr) continue;
     more |= wanted_.insert(lineage).second || lineage.value() > highest_lineage_;
     Keep(*line);
   }
-  if (more || !lineages.empty()) KeepList();
+  if (more || !changes.lines.empty()) KeepList();
   std::vector<Waiter> due;
   std::erase_if(waiters_, [&](const Waiter& w) {
     const model::Line* line = Find(w.lineage);

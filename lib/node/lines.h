@@ -35,8 +35,8 @@ class Lines {
   void Await(ChainHost& host, LineageId lineage, LineVersion version);
   // A client's, or metadata's.
   void Learn(const model::Line& line);
-  // After the directory took over something newer.
-  void OnChanged(const std::vector<LineageId>& lineages);
+  // After the directory took over something newer, or could not, since too little of it came.
+  void OnChanged(const directory::Changes& changes);
 
   const std::set<LineageId>& wanted() const { return wanted_; }
   uint64_t highest_lineage() const { return highest_lineage_; }

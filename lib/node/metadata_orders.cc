@@ -76,7 +76,7 @@ void MetadataSession::OnSections(const Sections& sections) {
       services_.peers->OnDisks(section.disks());
       KeepDisks(section.disks());
     }
-    services_.lines->OnChanged(changes->lines);
+    services_.lines->OnChanged(*changes);
   }
 }
 

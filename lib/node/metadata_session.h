@@ -48,6 +48,7 @@ class MetadataSession : private control::MetadataLink::Handler {
   bool registered() const { return registered_; }
 
   void Send(const ToMetadata& message);
+  // The whole of it, and then what changes.
   void SubscribeLine(LineageId lineage);
   void Alarm(const std::string& text);
   void Suspect(NodeId node);

@@ -187,7 +187,7 @@ template <class A, Is<LineHint> M>
 void Fields(A& a, M& m) {
   auto& line = m.line;
   a.Slot(a.header().line_version, line.version);
-  a(line.lineage), a(line.volume), a(line.table), a(line.dropped);
+  a(line.lineage), a(line.volume), a(line.table), a(line.since), a(line.dropped);
   bool has_parent = line.foreign_parent.has_value();
   model::ForeignParent parent = line.foreign_parent.value_or(model::ForeignParent{});
   a(has_parent);
@@ -195,8 +195,11 @@ void Fields(A& a, M& m) {
   if constexpr (!A::kWriting) {
     if (has_parent) line.foreign_parent = parent;
   }
-  a.List(line.layers, 21, false, [](A& l, auto& layer) {
-    l(layer.id), l(layer.size_bytes), l(layer.cut_bytes), l(layer.sealed);
+  a.List(line.layers, 25, false, [](A& l, auto& layer) {
+    l(layer.id), l(layer.size_bytes), l(layer.cut_bytes), l(layer.sealed), l(layer.changed);
+  });
+  a.List(line.removed, 20, false, [](A& l, auto& removed) {
+    l(removed.layer), l(removed.into), l(removed.cut_bytes), l(removed.changed);
   });
   if constexpr (!A::kWriting) {
     if (a.ok() && !line.Validate().ok()) a.Fail();

@@ -167,6 +167,7 @@ class Sampler {
   }
   void Make(LineHint& m) {
     Set(m.line.lineage, m.line.volume, m.line.table, m.line.version, m.line.dropped);
+    m.line.version = LineVersion(2 + static_cast<uint32_t>(random_.Below(1000)));
     m.line.layers.resize(1 + random_.Below(3));
     uint32_t id = 0;
     for (model::Layer& layer : m.line.layers) {
@@ -175,6 +176,12 @@ class Sampler {
       layer.id = LayerId(id);
       layer.size_bytes = random_.Below(kVolumeBytesMax);
       layer.cut_bytes = random_.Below(layer.size_bytes + 1);
+      layer.changed = LineVersion(static_cast<uint32_t>(random_.Below(2)));
+    }
+    if (random_.Below(2) == 1) m.line.since = LineVersion(1);
+    if (random_.Below(2) == 1) {
+      m.line.removed = {{LayerId(id + 1), LayerId(), random_.Below(kVolumeBytesMax), {}},
+                        {LayerId(id + 7), LayerId(), 0, LineVersion(1)}};
     }
     if (random_.Below(2) == 1) {
       m.line.foreign_parent = {Any<LineageId>(), Any<LayerId>(), Any<uint64_t>()};
