@@ -1,4 +1,6 @@
 // Commands about attachments.
+#include <algorithm>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -33,7 +35,7 @@ void Admin::Call(const AttachRequest& request, Done<AttachAnswer> done) {
       return it == s.attachments().end() || !it->second.attachment().device().empty();
     };
     auto report = [this, key, request, answer,
-                         done = std::move(done)](const absl::Status& waited) mutable {
+                   done = std::move(done)](const absl::Status& waited) mutable {
       const auto it = state().attachments().find(key);
       if (it == state().attachments().end()) {
         return done(metadata::Busy(
@@ -101,9 +103,111 @@ void Admin::Call(const DetachRequest& request, Done<ChangeAnswer> done) {
 void Admin::Call(const AttachListRequest&, Done<AttachListAnswer> done) {
   AttachListAnswer answer;
   for (const auto& [key, record] : state().attachments()) {
-    *answer.add_attachments() = record.attachment();
+    *answer.add_attachments() = state().Shown(record);
   }
   done(std::move(answer));
+}
+
+namespace {
+
+// Everything that the entries ask for is there, or gone. `missing`: clients that are not there are
+// waited for.
+bool IsReassigned(const ReassignRequest& request, bool missing, const metadata::State& state,
+                  const metadata::LiveView& live, std::string* refused) {
+  for (const ReassignRequest::One& entry : request.entries()) {
+    const absl::StatusOr<Volume> volume = state.FindVolume(entry.volume());
+    if (!volume.ok()) continue;  // deleted meanwhile
+    const std::set<uint32_t> detach(entry.detach().begin(), entry.detach().end());
+    std::set<uint32_t> wanted(entry.rw().begin(), entry.rw().end());
+    wanted.insert(entry.ro().begin(), entry.ro().end());
+    auto it = state.attachments().lower_bound(Key(volume->id(), 0));
+    for (; it != state.attachments().end() && it->first.first == volume->id(); ++it) {
+      const uint32_t client = static_cast<uint32_t>(it->first.second);
+      const bool leaves =
+          detach.contains(client) || (entry.detach_all() && !wanted.contains(client));
+      if (leaves && !it->second.detach_error().empty()) {
+        *refused = it->second.detach_error();
+        return true;
+      }
+      if (leaves) return false;
+    }
+    for (const uint32_t client : wanted) {
+      const auto attached = state.attachments().find(Key(volume->id(), client));
+      if (attached == state.attachments().end()) continue;  // detached again meanwhile
+      if (!attached->second.attachment().device().empty()) continue;
+      if (missing || live.client(client).up) return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+void Admin::Call(const ReassignRequest& request, Done<ChangeAnswer> done) {
+  metadata::Command command;
+  *command.mutable_reassign()->mutable_entries() = request.entries();
+  auto wait = [this, request,
+               done = std::move(done)](absl::StatusOr<metadata::CommandResult> r) mutable {
+    if (!r.ok()) return done(r.status());
+    ChangeAnswer answer;
+    answer.set_generation(r->generation());
+    if (!request.wait()) return done(std::move(answer));
+    const bool missing = !request.has_timeout_seconds() || request.timeout_seconds() != 0;
+    auto settled = [request, missing](const metadata::State& s, const metadata::LiveView& l) {
+      std::string refused;
+      return IsReassigned(request, missing, s, l, &refused);
+    };
+    auto report = [this, request, missing, answer,
+                   done = std::move(done)](const absl::Status& waited) mutable {
+      std::string refused;
+      IsReassigned(request, missing, state(), live(), &refused);
+      if (!refused.empty()) return done(metadata::Busy(refused));
+      if (waited.ok()) return done(std::move(answer));
+      done(metadata::Busy("not everything is attached in time; it goes on; see attach list"));
+    };
+    leader_.WaitUntil(settled, Duration::Seconds(request.timeout_seconds()), std::move(report));
+  };
+  leader_.Propose(std::move(command), std::move(wait));
+}
+
+namespace {
+
+ClientStatusAnswer::One StatusOf(uint32_t client, const metadata::State& state,
+                                 const metadata::LiveView& live) {
+  ClientStatusAnswer::One one;
+  const metadata::PeerFacts facts = live.client(client);
+  one.set_id(client);
+  one.set_generation(state.cluster().generation());
+  const uint64_t newest = state.SectionVersion(metadata::AttachmentsSectionName(client));
+  const bool current = facts.up && facts.map_version >= newest;
+  one.set_client_generation(current ? one.generation() : facts.generation);
+  one.set_status(!facts.up ? "down" : current ? "ok" : "updating");
+  return one;
+}
+
+}  // namespace
+
+void Admin::Call(const ClientStatusRequest& request, Done<ClientStatusAnswer> done) {
+  if (request.client() != 0 && state().FindClient(request.client()) == nullptr) {
+    return done(metadata::ObjectDoesNotExist(
+        absl::StrCat("client ", request.client(), " does not exist; see service list")));
+  }
+  const auto all = [id = request.client()](const metadata::State& s, const metadata::LiveView& l) {
+    ClientStatusAnswer answer;
+    for (const auto& [client, record] : s.clients()) {
+      if (id == 0 || client == id) *answer.add_clients() = StatusOf(record.id(), s, l);
+    }
+    return answer;
+  };
+  if (!request.wait()) return done(all(state(), live()));
+  leader_.WaitUntil(
+      [all](const metadata::State& s, const metadata::LiveView& l) {
+        const ClientStatusAnswer answer = all(s, l);
+        return std::ranges::none_of(answer.clients(),
+                                    [](const auto& c) { return c.status() == "updating"; });
+      },
+      Duration(),
+      [this, all, done = std::move(done)](absl::Status) mutable { done(all(state(), live())); });
 }
 
 }  // namespace storpool::api

@@ -2,88 +2,95 @@
 #include <algorithm>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "lib/api/admin.h"
-#include "lib/api/chain_health.h"
+#include "lib/metadata/errors.h"
+#include "lib/metadata/volume_limits.h"
+#include "lib/metadata/volume_parts.h"
 
 namespace storpool::api {
-namespace {
 
-std::string ReasonFor(const TableHealth& health) {
-  const std::string disks = absl::StrJoin(health.missing_disks, ", ");
-  if (health.down > 0) {
-    return absl::StrCat(health.down,
-                        " chains wait for a disk that has all their data; missing: ", disks);
-  }
-  if (health.open < health.chains) return "chains are changing members; this takes a moment";
-  if (health.syncing > 0) return absl::StrCat("disks ", disks, " receive what they missed");
-  if (health.degraded > 0) {
-    return absl::StrCat("a mirror is missing: disks ", disks, "; it goes on without");
-  }
-  return "";
-}
-
-VolumeStatus StatusOf(const Volume& volume, const Table& table, const TableHealth& health) {
-  VolumeStatus status;
-  status.set_name(volume.name());
-  status.set_size_bytes(volume.size_bytes());
-  status.set_replication(table.replication());
-  status.set_status(std::string(health.Word()));
-  status.set_chains(health.chains);
-  status.set_chains_degraded(health.degraded);
-  status.set_chains_syncing(health.syncing);
-  status.set_chains_down(health.down);
-  status.set_syncing_bytes(health.syncing_bytes);
-  for (const uint32_t disk : health.missing_disks) status.add_down_disks(disk);
-  status.set_reason(ReasonFor(health));
-  return status;
-}
-
-std::vector<const Volume*> ByName(const std::map<uint64_t, Volume>& volumes) {
+std::vector<const Volume*> Admin::ByName(bool snapshots) const {
   std::vector<const Volume*> sorted;
-  sorted.reserve(volumes.size());
-  for (const auto& [id, volume] : volumes) sorted.push_back(&volume);
-  std::ranges::sort(sorted, {}, [](const Volume* v) { return v->name(); });
+  for (const auto& [id, volume] : state().volumes()) {
+    if (volume.snapshot() == snapshots) sorted.push_back(&volume);
+  }
+  std::ranges::stable_sort(sorted, {}, [](const Volume* v) { return std::string_view(v->name()); });
   return sorted;
 }
 
-}  // namespace
+// The nearest snapshot below it, in its own line or a foreign parent's; nullptr if there is none.
+const Volume* Admin::ParentOf(const Volume& volume) const {
+  uint64_t lineage = volume.lineage();
+  uint32_t layer = volume.snapshot() ? volume.layer() : state().NewestLayer(lineage);
+  while (true) {
+    layer = state().NextOlder(lineage, layer);
+    if (layer == 0) {
+      const Line* line = state().FindLine(lineage);
+      if (line == nullptr || !line->has_foreign_parent()) return nullptr;
+      lineage = line->parent_lineage();
+      layer = line->parent_layer();
+    }
+    const metadata::LayerRecord* record = state().FindLayer(lineage, layer);
+    if (record == nullptr) return nullptr;
+    if (record->snapshot() != 0) return state().FindVolume(record->snapshot());
+  }
+}
+
+void Admin::DescribeSnapshot(const Volume& snapshot, VolumeInfoAnswer& info) const {
+  const Volume* on = state().FindVolume(snapshot.on_volume());
+  info.set_on_volume(on == nullptr || on->name().empty() ? "-" : on->name());
+  if (on == nullptr) info.mutable_volume()->set_on_volume(0);
+  const bool newer = state().NextNewer(snapshot.lineage(), snapshot.layer()) != 0;
+  info.set_children(state().Clones(snapshot.lineage(), snapshot.layer()) + (newer ? 1 : 0));
+}
 
 VolumeInfoAnswer Admin::Describe(const Volume& volume) const {
   VolumeInfoAnswer info;
-  *info.mutable_volume() = volume;
-  if (const Template* t = state().FindTemplate(volume.template_id()))
-    *info.mutable_template_() = *t;
-  *info.mutable_table() = *state().FindTable(state().FindLine(volume.lineage())->table());
+  *info.mutable_volume() = state().Shown(volume);
+  *info.mutable_limits_in_force() = metadata::InForce(volume.limits(), volume.size_bytes());
   info.set_chunks(static_cast<uint32_t>((volume.size_bytes() + kChunkBytes - 1) / kChunkBytes));
+  if (const Template* t = state().FindTemplate(volume.template_id())) {
+    *info.mutable_template_() = *t;
+  }
+  const Line* line = state().FindLine(volume.lineage());
+  if (line != nullptr) *info.mutable_table() = *state().FindTable(line->table());
+  if (const Volume* parent = ParentOf(volume)) {
+    info.set_parent_name(state().Shown(*parent).name());
+    info.set_parent_global_id(parent->global_id());
+  }
+  if (volume.snapshot()) {
+    DescribeSnapshot(volume, info);
+    return info;
+  }
+  auto it = state().layers().lower_bound({volume.lineage(), 0});
+  for (; it != state().layers().end() && it->first.first == volume.lineage(); ++it) {
+    if (it->second.snapshot() != 0) info.set_snapshots(info.snapshots() + 1);
+  }
   return info;
 }
 
 void Admin::Call(const VolumeListRequest&, Done<VolumeListAnswer> done) {
   VolumeListAnswer answer;
-  for (const Volume* volume : ByName(state().volumes())) *answer.add_volumes() = Describe(*volume);
+  for (const Volume* volume : ByName(false)) *answer.add_volumes() = Describe(*volume);
+  answer.set_generation(state().cluster().generation());
   done(std::move(answer));
 }
 
-void Admin::Call(const VolumeCreateRequest& request, Done<VolumeCreateAnswer> done) {
-  metadata::Command command;
-  metadata::CreateVolume& create = *command.mutable_create_volume();
-  create.set_name(request.name());
-  create.set_size_bytes(request.size_bytes());
-  create.set_template_name(request.template_name());
-  create.set_now_seconds(clock_.WallSeconds());
-  leader_.Propose(std::move(command), [name = request.name(), done = std::move(done)](
-                                          absl::StatusOr<metadata::CommandResult> r) mutable {
-    if (!r.ok()) return done(r.status());
-    VolumeCreateAnswer answer;
-    answer.set_name(name);
-    answer.set_global_id(r->global_id());
-    answer.set_generation(r->generation());
-    done(std::move(answer));
-  });
+void Admin::Call(const SnapshotListRequest& request, Done<VolumeListAnswer> done) {
+  absl::StatusOr<Volume> volume;
+  if (!request.volume().empty()) {
+    volume = state().FindVolume(request.volume());
+    if (!volume.ok()) return done(volume.status());
+  }
+  VolumeListAnswer answer;
+  for (const Volume* snapshot : ByName(true)) {
+    if (!request.volume().empty() && !state().IsAncestor(*snapshot, *volume)) continue;
+    *answer.add_volumes() = Describe(*snapshot);
+  }
+  answer.set_generation(state().cluster().generation());
+  done(std::move(answer));
 }
 
 void Admin::Call(const VolumeInfoRequest& request, Done<VolumeInfoAnswer> done) {
@@ -92,31 +99,74 @@ void Admin::Call(const VolumeInfoRequest& request, Done<VolumeInfoAnswer> done) 
   done(Describe(*volume));
 }
 
-void Admin::Call(const VolumeDeleteRequest& request, Done<ChangeAnswer> done) {
+void Admin::AfterOperation(uint64_t operation, absl::AnyInvocable<void()> then) {
+  if (operation == 0) return then();
+  leader_.WaitUntil(
+      [operation](const metadata::State& s, const metadata::LiveView&) {
+        return !s.operations().contains(operation);
+      },
+      Duration(), [then = std::move(then)](absl::Status) mutable { then(); });
+}
+
+absl::Status Admin::FailureOf(uint64_t operation) const {
+  const std::string why = live().failure(operation);
+  return metadata::Busy(
+      absl::StrCat("the snapshot could not be made: ", why.empty() ? "it was given up" : why,
+                   "; the volumes go on; try again"));
+}
+
+void Admin::Call(const VolumeCreateRequest& request, Done<VolumeCreateAnswer> done) {
   metadata::Command command;
-  command.mutable_delete_volume()->set_name(request.name());
+  *command.mutable_create_volume()->mutable_create() = request;
+  command.mutable_create_volume()->set_now_seconds(clock_.WallSeconds());
+  auto created = [this, name = request.name(),
+                  done = std::move(done)](absl::StatusOr<metadata::CommandResult> r) mutable {
+    if (!r.ok()) return done(r.status());
+    // A clone of a volume that is attached comes with its snapshot, or not at all.
+    AfterOperation(r->operation(), [this, name, r = *r, done = std::move(done)]() mutable {
+      if (state().FindVolume(r.id()) == nullptr) return done(FailureOf(r.operation()));
+      VolumeCreateAnswer answer;
+      answer.set_name(name);
+      answer.set_global_id(r.global_id());
+      answer.set_generation(state().cluster().generation());
+      done(std::move(answer));
+    });
+  };
+  leader_.Propose(std::move(command), std::move(created));
+}
+
+void Admin::Call(const VolumeUpdateRequest& request, Done<ChangeAnswer> done) {
+  metadata::Command command;
+  VolumeUpdateRequest& update = *command.mutable_update_volume()->mutable_update();
+  update = request;
+  if (const absl::Status s = ResolveDeleteTime(update); !s.ok()) return done(s);
   Change(std::move(command), std::move(done));
 }
 
-void Admin::Call(const VolumeStatusRequest& request, Done<VolumeStatusAnswer> done) {
-  std::vector<const Volume*> wanted;
-  absl::StatusOr<Volume> one;
-  if (request.name().empty()) {
-    wanted = ByName(state().volumes());
-  } else {
-    one = state().FindVolume(request.name());
-    if (!one.ok()) return done(one.status());
-    wanted.push_back(&*one);
-  }
-  VolumeStatusAnswer answer;
-  std::map<uint32_t, TableHealth> health;  // many volumes share a table
-  for (const Volume* volume : wanted) {
-    const Table& table = *state().FindTable(state().FindLine(volume->lineage())->table());
-    const auto [it, is_new] = health.try_emplace(table.id());
-    if (is_new) it->second = HealthOfTable(table, state(), live());
-    *answer.add_volumes() = StatusOf(*volume, table, it->second);
-  }
-  done(std::move(answer));
+void Admin::Call(const VolumeDeleteRequest& request, Done<ChangeAnswer> done) {
+  metadata::Command command;
+  *command.mutable_delete_volume()->mutable_remove() = request;
+  Change(std::move(command), std::move(done));
+}
+
+void Admin::Call(const VolumeFreezeRequest& request, Done<ChangeAnswer> done) {
+  metadata::Command command;
+  VolumeFreezeRequest& freeze = *command.mutable_freeze_volume()->mutable_freeze();
+  freeze = request;
+  if (const absl::Status s = ResolveDeleteTime(freeze); !s.ok()) return done(s);
+  Change(std::move(command), std::move(done));
+}
+
+void Admin::Call(const VolumeRevertRequest& request, Done<ChangeAnswer> done) {
+  metadata::Command command;
+  *command.mutable_revert_volume()->mutable_revert() = request;
+  Change(std::move(command), std::move(done));
+}
+
+void Admin::Call(const VolumeRebaseRequest& request, Done<ChangeAnswer> done) {
+  metadata::Command command;
+  *command.mutable_rebase_volume()->mutable_rebase() = request;
+  Change(std::move(command), std::move(done));
 }
 
 }  // namespace storpool::api

@@ -1,95 +1,217 @@
 // Attachments, their sessions, and the fences between one session and the next (design 5.8, 5.9).
 #include <algorithm>
 #include <set>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "lib/metadata/errors.h"
 #include "lib/metadata/state.h"
+#include "lib/metadata/volume_parts.h"
 
 namespace storpool::metadata {
 namespace {
 
 std::string SectionOf(uint32_t client) { return absl::StrCat("attachments/", client); }
 
+std::string Called(const Volume& volume) {
+  return absl::StrCat(volume.snapshot() ? "snapshot " : "volume ", NameOf(volume));
+}
+
+bool IsDetach(const FenceRecord& fence) {
+  return fence.purpose() == FenceRecord::DETACH || fence.purpose() == FenceRecord::FORCE_DETACH;
+}
+
 }  // namespace
+
+// READ_ONLY for a snapshot, READ_WRITE for a volume, unless told otherwise.
+absl::StatusOr<Rights> State::RightsFor(const Volume& volume, Rights wanted) const {
+  if (wanted != RIGHTS_UNSPECIFIED && wanted != READ_ONLY && wanted != READ_WRITE) {
+    return InvalidParam(absl::StrCat("attach ", Called(volume), ": rights are ro or rw"));
+  }
+  if (!volume.snapshot()) return wanted == RIGHTS_UNSPECIFIED ? READ_WRITE : wanted;
+  if (volume.transient()) {
+    return InvalidParam(absl::StrCat(Called(volume), " is transient: nobody attaches it"));
+  }
+  if (wanted == READ_WRITE) {
+    return InvalidParam(absl::StrCat(Called(volume), " is read only; clone it to write"));
+  }
+  return READ_ONLY;
+}
+
+absl::Status State::CheckAttach(const Volume& volume, uint32_t client, Rights rights) const {
+  if (!clients_.contains(client)) return InvalidParam("No such client registered");
+  if (const AttachmentRecord* known = attachments_.Find({volume.id(), client})) {
+    if (known->attachment().detaching()) {
+      return Busy(absl::StrCat(Called(volume), " is being detached from client ", client));
+    }
+    if (known->attachment().rights() == rights) return absl::OkStatus();
+    return ObjectExists(absl::StrCat(Called(volume), " is attached to client ", client,
+                                     " with other rights; detach it first"));
+  }
+  const auto used =
+      std::distance(by_client_.lower_bound({client, 0}), by_client_.lower_bound({client + 1, 0}));
+  if (used < static_cast<int64_t>(kAttachmentsPerClientMax)) return absl::OkStatus();
+  return InvalidParam(absl::StrCat("client ", client, " has ", kAttachmentsPerClientMax,
+                                   " attachments, no more are possible"));
+}
+
+void State::AddAttachment(Volume volume, uint32_t client, Rights rights, bool waits, Outcome& out) {
+  std::set<uint32_t> used;
+  auto mine = by_client_.lower_bound({client, 0});
+  for (; mine != by_client_.end() && mine->first == client; ++mine) {
+    used.insert(attachments_.Find({mine->second, mine->first})->attachment().pos());
+  }
+  uint32_t pos = 0;
+  while (used.contains(pos)) ++pos;
+  AttachmentRecord record;
+  Attachment& a = *record.mutable_attachment();
+  a.set_volume(volume.id());
+  a.set_client(client);
+  a.set_rights(rights);
+  a.set_pos(pos);
+  a.set_generation(volume.next_generation());
+  record.set_waits(waits);
+  // No session of this client on this volume is left: the last detach has fenced it. After a
+  // restore there may be one, unknown here; then the raise comes first (R22).
+  a.set_granted(!cluster_.restoring() && !waits);
+  a.set_layer(waits ? 0 : LayerFor(volume, rights));
+  volume.set_next_generation(volume.next_generation() + 1);
+  PutVolume(volume);
+  PutAttachment(record);
+  if (cluster_.restoring() && !waits) StartFence(a, FenceRecord::GRANT, out);
+  Touch(SectionOf(client), out);
+}
+
+uint32_t State::LayerFor(const Volume& volume, Rights rights) const {
+  if (volume.snapshot()) return volume.layer();
+  return rights == READ_WRITE ? NewestLayer(volume.lineage()) : 0;
+}
 
 absl::Status State::Do(const Attach& c, Outcome& out) {
   const absl::StatusOr<Volume> found = FindVolume(c.volume());
   if (!found.ok()) return found.status();
-  if (!clients_.contains(c.client())) return InvalidParam("No such client registered");
-  if (c.rights() != RIGHTS_UNSPECIFIED && c.rights() != READ_ONLY && c.rights() != READ_WRITE) {
-    return InvalidParam(absl::StrCat("attach ", found->name(), ": rights are ro or rw"));
-  }
-  const Rights rights = c.rights() == RIGHTS_UNSPECIFIED ? READ_WRITE : c.rights();
-  if (const AttachmentRecord* known = attachments_.Find({found->id(), c.client()})) {
-    if (known->attachment().detaching()) {
-      return Busy(
-          absl::StrCat("volume ", found->name(), " is being detached from client ", c.client()));
-    }
-    if (known->attachment().rights() != rights) {
-      return ObjectExists(absl::StrCat("volume ", found->name(), " is attached to client ",
-                                       c.client(), " with other rights; detach it first"));
-    }
-    return absl::OkStatus();
-  }
-  std::set<uint32_t> used;
-  for (const auto& [key, a] : attachments_.all()) {
-    if (key.second == c.client()) used.insert(a.attachment().pos());
-  }
-  uint32_t pos = 0;
-  while (used.contains(pos)) ++pos;
-  if (pos >= kAttachmentsPerClientMax) {
-    return InvalidParam(absl::StrCat("client ", c.client(), " has ", kAttachmentsPerClientMax,
-                                     " attachments, no more are possible"));
-  }
-  Volume volume = *found;
-  AttachmentRecord record;
-  Attachment& a = *record.mutable_attachment();
-  a.set_volume(volume.id());
-  a.set_volume_name(volume.name());
-  a.set_client(c.client());
-  a.set_rights(rights);
-  a.set_pos(pos);
-  a.set_generation(volume.next_generation());
-  // No session of this client on this volume is left: the last detach has fenced it. After a
-  // restore there may be one, unknown here; then the raise comes first (R22).
-  a.set_granted(!cluster_.restoring());
-  volume.set_next_generation(volume.next_generation() + 1);
-  volumes_.Put(volume.id(), volume);
-  attachments_.Put({volume.id(), c.client()}, record);
-  if (cluster_.restoring()) StartFence(a, FenceRecord::GRANT, out);
-  Touch(SectionOf(c.client()), out);
+  const absl::StatusOr<Rights> rights = RightsFor(*found, c.rights());
+  if (!rights.ok()) return rights.status();
+  SP_RETURN_IF_ERROR(CheckAttach(*found, c.client(), *rights));
+  if (attachments_.contains({found->id(), c.client()})) return absl::OkStatus();
+  AddAttachment(*found, c.client(), *rights, false, out);
   BumpGeneration(out);
   return absl::OkStatus();
+}
+
+void State::BeginDetach(const Attachment& a, bool force, Outcome& out) {
+  AttachmentRecord record = *attachments_.Find({a.volume(), a.client()});
+  if (record.waits()) {  // it never had a session
+    RemoveAttachment(a.volume(), a.client(), out);
+    return;
+  }
+  if (force) return StartFence(a, FenceRecord::FORCE_DETACH, out);
+  record.mutable_attachment()->set_detaching(true);
+  record.clear_detach_error();
+  PutAttachment(record);
+  Touch(SectionOf(a.client()), out);
 }
 
 absl::Status State::Do(const Detach& c, Outcome& out) {
   const absl::StatusOr<Volume> volume = FindVolume(c.volume());
   if (!volume.ok()) return volume.status();
   std::vector<Attachment> chosen;
-  for (const auto& [key, a] : attachments_.all()) {
-    if (key.first == volume->id() && (c.all() || key.second == c.client())) {
-      chosen.push_back(a.attachment());
-    }
+  auto it = attachments_.all().lower_bound({volume->id(), 0});
+  for (; it != attachments_.all().end() && it->first.first == volume->id(); ++it) {
+    if (c.all() || it->first.second == c.client()) chosen.push_back(it->second.attachment());
   }
   if (chosen.empty()) {
     if (c.all()) return absl::OkStatus();
     return ObjectDoesNotExist(
-        absl::StrCat("volume ", volume->name(), " is not attached to client ", c.client()));
+        absl::StrCat(Called(*volume), " is not attached to client ", c.client()));
   }
-  for (const Attachment& a : chosen) {
-    if (c.force()) {
-      StartFence(a, FenceRecord::FORCE_DETACH, out);
-      continue;
-    }
-    AttachmentRecord record = *attachments_.Find({a.volume(), a.client()});
-    record.mutable_attachment()->set_detaching(true);
-    record.clear_detach_error();
-    attachments_.Put({a.volume(), a.client()}, record);
-    Touch(SectionOf(a.client()), out);
-  }
+  for (const Attachment& a : chosen) BeginDetach(a, c.force(), out);
   BumpGeneration(out);
   return absl::OkStatus();
+}
+
+// What an entry asks for, against what is there.
+absl::StatusOr<State::Move> State::PlanMove(const ReassignRequest::One& entry) const {
+  const absl::StatusOr<Volume> volume =
+      entry.snapshot() ? FindVolume(entry.volume(), true) : FindVolume(entry.volume());
+  if (!volume.ok()) return volume.status();
+  Move move;
+  move.volume = volume->id();
+  move.force = entry.force();
+  for (uint32_t client : entry.ro()) move.attach[client] = READ_ONLY;
+  for (uint32_t client : entry.rw()) {
+    if (!move.attach.try_emplace(client, READ_WRITE).second) {
+      return InvalidParam(absl::StrCat(Called(*volume), ": client ", client, " is named twice"));
+    }
+  }
+  auto it = attachments_.all().lower_bound({volume->id(), 0});
+  const std::set<uint32_t> detach(entry.detach().begin(), entry.detach().end());
+  for (; it != attachments_.all().end() && it->first.first == volume->id(); ++it) {
+    const uint32_t client = static_cast<uint32_t>(it->first.second);
+    const bool stays = move.attach.contains(client);
+    if (detach.contains(client) && stays) {
+      return InvalidParam(absl::StrCat(Called(*volume), " is to be attached to and detached from ",
+                                       "client ", client));
+    }
+    if (detach.contains(client) || (entry.detach_all() && !stays)) move.detach.push_back(client);
+  }
+  for (uint32_t client : detach) {
+    if (attachments_.contains({volume->id(), client})) continue;
+    return ObjectDoesNotExist(absl::StrCat(Called(*volume), " is not attached to client ", client));
+  }
+  for (auto& [client, rights] : move.attach) {
+    const absl::StatusOr<Rights> possible = RightsFor(*volume, rights);
+    if (!possible.ok()) return possible.status();
+    SP_RETURN_IF_ERROR(CheckAttach(*volume, client, *possible));
+  }
+  std::erase_if(move.attach, [&](const auto& wanted) {
+    return attachments_.contains({volume->id(), wanted.first});  // it is so already
+  });
+  return move;
+}
+
+absl::Status State::Do(const Reassign& c, Outcome& out) {
+  std::vector<Move> moves;
+  std::map<uint32_t, int64_t> more;  // by client
+  for (const ReassignRequest::One& entry : c.entries()) {
+    absl::StatusOr<Move> move = PlanMove(entry);
+    if (!move.ok()) return move.status();
+    for (const Move& other : moves) {
+      if (other.volume == move->volume) {
+        return InvalidParam(absl::StrCat(entry.volume(), " has two entries; put them in one"));
+      }
+    }
+    for (const auto& [client, rights] : move->attach) {
+      const auto used = std::distance(by_client_.lower_bound({client, 0}),
+                                      by_client_.lower_bound({client + 1, 0}));
+      if (used + ++more[client] > static_cast<int64_t>(kAttachmentsPerClientMax)) {
+        return InvalidParam(absl::StrCat("client ", client, " would have more than ",
+                                         kAttachmentsPerClientMax, " attachments"));
+      }
+    }
+    moves.push_back(*std::move(move));
+  }
+  bool changed = false;
+  for (const Move& move : moves) {
+    for (uint32_t client : move.detach) {
+      BeginDetach(attachments_.Find({move.volume, client})->attachment(), move.force, out);
+    }
+    const bool waits = IsBeingDetached(move.volume);
+    for (const auto& [client, rights] : move.attach) {
+      AddAttachment(*volumes_.Find(move.volume), client, rights, waits, out);
+    }
+    changed = changed || !move.detach.empty() || !move.attach.empty();
+  }
+  if (changed) BumpGeneration(out);
+  return absl::OkStatus();
+}
+
+bool State::IsBeingDetached(uint64_t volume) const {
+  auto it = attachments_.all().lower_bound({volume, 0});
+  for (; it != attachments_.all().end() && it->first.first == volume; ++it) {
+    if (it->second.attachment().detaching()) return true;
+  }
+  return false;
 }
 
 absl::Status State::Do(const AttachmentChanged& c, Outcome& out) {
@@ -105,29 +227,69 @@ absl::Status State::Do(const AttachmentChanged& c, Outcome& out) {
     StartFence(a, FenceRecord::DETACH, out);
     return absl::OkStatus();
   }
-  if (a.detaching() && !c.error().empty()) {
+  const bool refused = a.detaching() && !c.error().empty();
+  if (refused) {
     a.set_detaching(false);
     record.set_detach_error(c.error());
   }
   a.set_device(c.attached() ? c.device() : "");
-  attachments_.Put({c.volume(), c.client()}, record);
+  PutAttachment(record);
   Touch(SectionOf(c.client()), out);
+  if (refused) ForgetWaiting(c.volume(), out);  // the whole move is off
   return absl::OkStatus();
 }
 
-void State::StartFence(const Attachment& attachment, FenceRecord::Purpose purpose, Outcome& out) {
+void State::ForgetWaiting(uint64_t volume, Outcome& out) {
+  std::vector<uint32_t> clients;
+  auto it = attachments_.all().lower_bound({volume, 0});
+  for (; it != attachments_.all().end() && it->first.first == volume; ++it) {
+    if (it->second.waits()) clients.push_back(static_cast<uint32_t>(it->first.second));
+  }
+  for (uint32_t client : clients) RemoveAttachment(volume, client, out);
+}
+
+void State::GrantWaiting(uint64_t volume, Outcome& out) {
+  if (IsBeingDetached(volume)) return;
+  std::vector<AttachmentRecord> waiting;
+  auto it = attachments_.all().lower_bound({volume, 0});
+  for (; it != attachments_.all().end() && it->first.first == volume; ++it) {
+    if (it->second.waits()) waiting.push_back(it->second);
+  }
+  for (AttachmentRecord& record : waiting) {
+    Attachment& a = *record.mutable_attachment();
+    record.set_waits(false);
+    a.set_granted(!cluster_.restoring());
+    a.set_layer(LayerFor(*volumes_.Find(volume), a.rights()));
+    PutAttachment(record);
+    if (cluster_.restoring()) StartFence(a, FenceRecord::GRANT, out);
+    Touch(SectionOf(a.client()), out);
+  }
+}
+
+absl::Status State::Do(const RenewSession& c, Outcome& out) {
+  const AttachmentRecord* known = attachments_.Find({c.volume(), c.client()});
+  if (known == nullptr || known->attachment().generation() != c.generation()) {
+    return absl::OkStatus();
+  }
+  if (!known->attachment().granted() || known->attachment().detaching()) return absl::OkStatus();
+  StartFence(known->attachment(), FenceRecord::RENEW, out);
+  return absl::OkStatus();
+}
+
+void State::StartFence(Attachment attachment, FenceRecord::Purpose purpose, Outcome& out) {
   const auto key = Pair(attachment.volume(), attachment.client());
   AttachmentRecord record = *attachments_.Find(key);
   Volume volume = *volumes_.Find(attachment.volume());
   Attachment& a = *record.mutable_attachment();
   // A forced detach stays one, also if its client starts again meanwhile.
-  if (purpose == FenceRecord::GRANT && IsDetachFenced(key.first, attachment.client())) return;
+  const bool grant = purpose == FenceRecord::GRANT || purpose == FenceRecord::RENEW;
+  if (grant && IsDetachFenced(key.first, attachment.client())) return;
   DropFencesOf(attachment.volume(), attachment.client());
   a.set_generation(volume.next_generation());
   a.set_granted(false);
   a.clear_floors();
   a.clear_device();
-  if (purpose != FenceRecord::GRANT) a.set_detaching(true);
+  if (!grant) a.set_detaching(true);
   volume.set_next_generation(volume.next_generation() + 1);
   FenceRecord fence;
   ClusterRecord cluster = cluster_;
@@ -140,8 +302,8 @@ void State::StartFence(const Attachment& attachment, FenceRecord::Purpose purpos
   fence.set_lineage(volume.lineage());
   fence.set_table(lines_.Find(volume.lineage())->table());
   fence.set_purpose(purpose);
-  volumes_.Put(volume.id(), volume);
-  attachments_.Put(key, record);
+  PutVolume(volume);
+  PutAttachment(record);
   fences_.Put(fence.id(), fence);
   out.events.fences.push_back(fence.id());
   Touch(SectionOf(attachment.client()), out);
@@ -161,31 +323,61 @@ absl::Status State::Do(const FenceDone& c, Outcome& out) {
   const FenceRecord fence = *known;
   fences_.Erase(fence.id());
   out.events.fences_done.push_back(fence);
-  const auto key = Pair(fence.raise().volume(), fence.raise().client());
-  if (fence.purpose() != FenceRecord::GRANT) {
-    RemoveAttachment(key.first, fence.raise().client(), out);
+  const uint64_t volume = fence.raise().volume();
+  const uint32_t client = fence.raise().client();
+  if (IsDetach(fence)) {
+    RemoveAttachment(volume, client, out);
+    GrantWaiting(volume, out);
     BumpGeneration(out);
     return absl::OkStatus();
   }
-  AttachmentRecord record = *attachments_.Find(key);
+  AttachmentRecord record = *attachments_.Find({volume, client});
+  const uint32_t before = record.attachment().layer();
   record.mutable_attachment()->set_granted(true);
+  record.mutable_attachment()->set_layer(
+      LayerFor(*volumes_.Find(volume), record.attachment().rights()));
   *record.mutable_attachment()->mutable_floors() = fence.floors();
-  attachments_.Put(key, record);
-  Touch(SectionOf(fence.raise().client()), out);
+  PutAttachment(record);
+  Touch(SectionOf(client), out);
+  if (before != 0) Collect(volumes_.Find(volume)->lineage(), before, out);
   return absl::OkStatus();
 }
 
 bool State::IsDetachFenced(uint64_t volume, uint32_t client) const {
   for (const auto& [id, fence] : fences_.all()) {
     const bool same = fence.raise().volume() == volume && fence.raise().client() == client;
-    if (same && fence.purpose() != FenceRecord::GRANT) return true;
+    if (same && IsDetach(fence)) return true;
   }
   return false;
 }
 
+void State::PutAttachment(const AttachmentRecord& record) {
+  const Attachment& a = record.attachment();
+  attachments_.Put({a.volume(), a.client()}, record);
+  by_client_.insert({a.client(), a.volume()});
+  FindBehind(a.volume());
+}
+
+// Sessions that may still write a layer that is not the newest.
+void State::FindBehind(uint64_t volume) {
+  behind_.erase(behind_.lower_bound({volume, 0}), behind_.lower_bound({volume + 1, 0}));
+  const Volume* known = volumes_.Find(volume);
+  if (known == nullptr || known->snapshot()) return;
+  const uint32_t newest = NewestLayer(known->lineage());
+  auto it = attachments_.all().lower_bound({volume, 0});
+  for (; it != attachments_.all().end() && it->first.first == volume; ++it) {
+    const uint32_t layer = it->second.attachment().layer();
+    if (layer != 0 && layer < newest) behind_.insert(it->first);
+  }
+}
+
 void State::RemoveAttachment(uint64_t volume, uint32_t client, Outcome& out) {
+  const uint32_t layer = attachments_.Find({volume, client})->attachment().layer();
   attachments_.Erase({volume, client});
+  by_client_.erase({client, volume});
+  FindBehind(volume);
   Touch(SectionOf(client), out);
+  if (layer != 0) Collect(volumes_.Find(volume)->lineage(), layer, out);
 }
 
 void State::DropFencesOf(uint64_t volume, uint32_t client) {

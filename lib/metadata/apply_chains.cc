@@ -257,11 +257,8 @@ absl::Status State::Do(const DropsDone& c, Outcome& out) {
       drops_.Put(lineage, drop);
       continue;
     }
-    const uint32_t table = drop.table();
     drops_.Erase(lineage);
-    lines_.Erase(lineage);
-    EraseTableIfUnused(table, out);
-    Touch(absl::StrCat("line/", lineage), out);
+    EraseLine(lineage, out);
   }
   for (uint32_t chain : c.former_chains()) formers_.Erase({c.disk(), chain});
   out.result.set_changed(true);

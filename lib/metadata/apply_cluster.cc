@@ -33,7 +33,7 @@ bool Uses(const Policy& policy, const std::string& group) {
          policy.place_tail() == group;
 }
 
-std::string Shown(const Disk& disk) { return absl::StrCat("disk ", disk.id()); }
+std::string Called(const Disk& disk) { return absl::StrCat("disk ", disk.id()); }
 
 }  // namespace
 
@@ -204,8 +204,19 @@ absl::Status State::Do(const ClientJoined& c, Outcome& out) {
   out.result.set_changed(new_life);
   if (!new_life) return absl::OkStatus();
   std::vector<Attachment> mine;
-  for (const auto& [key, a] : attachments_.all()) {
-    if (key.second == id) mine.push_back(a.attachment());
+  auto it = by_client_.lower_bound({id, 0});
+  for (; it != by_client_.end() && it->first == id; ++it) {
+    const AttachmentRecord& known = *attachments_.Find({it->second, id});
+    if (!known.waits()) mine.push_back(known.attachment());
+  }
+  std::vector<uint64_t> fills;
+  for (const auto& [lineage, fill] : fills_.all()) {
+    if (fill.client() == id) fills.push_back(lineage);
+  }
+  for (uint64_t lineage : fills) {
+    FillRecord fill = *fills_.Find(lineage);
+    fill.set_client(0);
+    fills_.Put(lineage, fill);
   }
   // Every start of a client process is a new session, under the fence for its former one (5.8).
   for (const Attachment& a : mine) StartFence(a, FenceRecord::GRANT, out);
@@ -218,7 +229,7 @@ absl::Status State::Do(const ForgetDisk& c, Outcome& out) {
     return ObjectDoesNotExist(absl::StrCat("disk ", c.disk(), " does not exist"));
   }
   if (record->disk().state() == Disk::UP) {
-    return Busy(absl::StrCat(Shown(record->disk()), " is up on node ", record->disk().node(),
+    return Busy(absl::StrCat(Called(record->disk()), " is up on node ", record->disk().node(),
                              "; only a disk that is down can be forgotten"));
   }
   const std::map<uint64_t, PlacementGroup> groups = groups_.all();

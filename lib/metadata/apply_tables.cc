@@ -136,7 +136,9 @@ absl::StatusOr<uint32_t> State::FindOrMakeTable(const Table& policy, Outcome& ou
 void State::EraseTableIfUnused(uint32_t table, Outcome& out) {
   const auto names_it = [&](const auto& entry) { return entry.second.table() == table; };
   if (std::ranges::any_of(templates_.all(), names_it)) return;
-  if (std::ranges::any_of(lines_.all(), names_it)) return;
+  if (const auto lines = lines_on_.find(table); lines != lines_on_.end() && lines->second != 0) {
+    return;
+  }
   for (uint32_t raw : ChainsOfTable(table)) chains_.Erase(raw);
   std::vector<Pair> formers;
   for (const auto& [key, former] : formers_.all()) {

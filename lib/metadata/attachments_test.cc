@@ -32,7 +32,7 @@ class AttachmentsTest : public testing::Test {
   }
   absl::Status Delete(const std::string& volume) {
     Command command;
-    command.mutable_delete_volume()->set_name(volume);
+    command.mutable_delete_volume()->mutable_remove()->set_name(volume);
     return cluster.Do(command).status();
   }
   FakeCluster cluster;
@@ -211,6 +211,57 @@ TEST_F(AttachmentsTest, AVolumeIsDeletedWhenNobodyHasIt) {
   EXPECT_EQ(ErrorName(Delete("v")), "objectDoesNotExist");
   ASSERT_TRUE(cluster.CreateVolume("v").ok());
   EXPECT_GT(cluster.state().volumes().begin()->second.lineage(), lineage);  // never used twice
+}
+
+TEST_F(AttachmentsTest, AMoveGrantsOnlyWhenTheFormerSessionIsFenced) {
+  ASSERT_TRUE(Attach(1).ok());
+  cluster.AddClient(2);
+  cluster.Run(Duration::Millis(200));
+  cluster.node(2).raises = false;
+  Command move;
+  ReassignRequest::One& entry = *move.mutable_reassign()->add_entries();
+  entry.set_volume("v");
+  entry.set_detach_all(true);
+  entry.add_rw(2);
+  ASSERT_TRUE(cluster.Do(move).ok());
+  cluster.Run(Duration::Millis(500));
+  ASSERT_NE(cluster.client(2).Find("v"), nullptr);
+  EXPECT_FALSE(cluster.client(2).Find("v")->granted());
+  cluster.node(2).raises = true;
+  cluster.Run(Duration::Seconds(2));
+  EXPECT_TRUE(cluster.client(2).Find("v")->granted());
+  EXPECT_EQ(cluster.client(1).Find("v"), nullptr);
+  EXPECT_FALSE(cluster.Do(move)->changed());  // it is so already
+}
+
+TEST_F(AttachmentsTest, AMoveOfAnOpenDeviceIsOffAsAWhole) {
+  ASSERT_TRUE(Attach(1).ok());
+  cluster.AddClient(2);
+  cluster.Run(Duration::Millis(200));
+  cluster.client(1).holds_open = "v";
+  Command move;
+  ReassignRequest::One& entry = *move.mutable_reassign()->add_entries();
+  entry.set_volume("v");
+  entry.set_detach_all(true);
+  entry.add_rw(2);
+  ASSERT_TRUE(cluster.Do(move).ok());
+  cluster.Run(Duration::Millis(500));
+  EXPECT_TRUE(cluster.client(1).Find("v")->granted());
+  EXPECT_EQ(cluster.client(2).Find("v"), nullptr);
+  move.mutable_reassign()->mutable_entries(0)->set_force(true);
+  ASSERT_TRUE(cluster.Do(move).ok());
+  cluster.Run(Duration::Seconds(2));
+  EXPECT_TRUE(cluster.client(2).Find("v")->granted());
+}
+
+TEST_F(AttachmentsTest, OneBadEntryChangesNothing) {
+  ASSERT_TRUE(Attach(1).ok());
+  Command move;
+  move.mutable_reassign()->add_entries()->set_volume("v");
+  move.mutable_reassign()->mutable_entries(0)->set_detach_all(true);
+  move.mutable_reassign()->add_entries()->set_volume("none");
+  EXPECT_EQ(ErrorName(cluster.Do(move).status()), "objectDoesNotExist");
+  EXPECT_FALSE(cluster.state().attachments().begin()->second.attachment().detaching());
 }
 
 TEST_F(AttachmentsTest, WaitUntilEndsWithTheConditionOrTheTime) {

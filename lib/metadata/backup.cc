@@ -82,8 +82,10 @@ bool JumpRecord(std::string_view key, std::string& value) {
     });
   }
   if (HasPrefix(key, "line/")) {
-    return Jump<Line>(value,
-                      [](Line& line) { line.set_version(line.version() + kLineVersionJump); });
+    return Jump<Line>(value, [](Line& line) {
+      line.set_version(line.version() + kLineVersionJump);
+      line.set_since(line.version());  // what was given out since the backup is not in our history
+    });
   }
   if (HasPrefix(key, "client/")) {  // every session after a restore is a new one, under its fence
     return Jump<ClientRecord>(value, [](ClientRecord& client) { client.set_process(0); });
@@ -127,6 +129,7 @@ absl::Status Parse(std::string_view body, env::KeyValueBatch& batch, ClusterReco
   found.set_next_volume(found.next_volume() + kIdJump);
   found.set_next_lineage(found.next_lineage() + kIdJump);
   found.set_next_fence(found.next_fence() + kIdJump);
+  found.set_last_operation(found.last_operation() + kIdJump);
   found.set_next_table(found.next_table() + kTableJump);
   found.set_next_template(found.next_template() + kTableJump);
   found.set_version_base(found.version_base() + applied + kIdJump);

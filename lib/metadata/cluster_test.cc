@@ -128,7 +128,7 @@ TEST_F(ClusterTest, ALineThatIsGoneIsSaidToBe) {
   const auto sections = SectionsAbove(cluster.state(), "line/77", 0);
   ASSERT_EQ(sections.size(), 1u);
   EXPECT_TRUE(sections[0].line().dropped());
-  EXPECT_TRUE(SectionsAbove(cluster.state(), "line/77", 1).empty());
+  EXPECT_TRUE(SectionsAbove(cluster.state(), "line/77", UINT32_MAX).empty());
 }
 
 TEST_F(ClusterTest, ARestartLoadsWhatWasThere) {

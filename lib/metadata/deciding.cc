@@ -10,6 +10,10 @@ namespace {
 
 // One command stays well below a message's size, and other commands get their turn.
 constexpr size_t kNamesPerCommand = 4096;
+constexpr int kExpiredPerCommand = 256;
+
+constexpr int64_t kClockJumpSeconds = 60;
+constexpr Duration kExpiryPause = Duration::Seconds(600);
 
 }  // namespace
 
@@ -17,6 +21,38 @@ void Leader::Decide() {
   if (!state_.initialized()) return;
   DecideOpens();
   DecideMembers();
+  if (state_.cluster().restoring()) return;
+  DecideSnapshots();
+  DecideFills();
+}
+
+// By the wall clock, and so never right after that has jumped (hazard 9.5).
+void Leader::DeleteExpiredSnapshots(Instant now) {
+  const int64_t wall = reactor_.clock().WallSeconds();
+  if (wall_seconds_ != 0) {
+    const int64_t passed = (now - ticked_at_).millis() / 1000;
+    const int64_t jump = wall - wall_seconds_ - passed;
+    if (jump > kClockJumpSeconds || jump < -kClockJumpSeconds) {
+      expire_from_ = now + kExpiryPause;
+      AddAlarm("metadata", absl::StrCat("the wall clock jumped by ", jump,
+                                        " s: snapshots expire again in ten minutes"));
+    }
+  }
+  wall_seconds_ = wall;
+  ticked_at_ = now;
+  if (expiring_ || now < expire_from_ || !state_.initialized()) return;
+  Command command;
+  DeleteExpired& expired = *command.mutable_delete_expired();
+  expired.set_now_seconds(wall);
+  for (const auto& [at, id] : state_.expiring()) {
+    if (at > wall || expired.snapshots_size() == kExpiredPerCommand) break;
+    const auto attached = state_.attachments().lower_bound({id, 0});
+    const bool busy = attached != state_.attachments().end() && attached->first.first == id;
+    if (!busy) expired.add_snapshots(id);
+  }
+  if (expired.snapshots().empty()) return;
+  expiring_ = true;
+  Propose(std::move(command), [this](absl::StatusOr<CommandResult>) { expiring_ = false; });
 }
 
 LiveMembers Leader::MembersNow(const ChangeMembers& change) const {
@@ -109,7 +145,9 @@ void Leader::DecideFences(ChangeMembers& change) {
     if (now - fence_progress_.since(id) < options_.fence_wait) continue;
     fence_progress_.Restart(id, now);
     SendRaise(fence);
-    if (fence.purpose() == FenceRecord::DETACH) continue;  // it waits for all
+    if (fence.purpose() == FenceRecord::DETACH || fence.purpose() == FenceRecord::RENEW) {
+      continue;  // it waits for all
+    }
     for (uint32_t raw : waiting) {
       const ChainConfig& config = state_.FindChain(raw)->config().named();
       const bool heard =

@@ -16,6 +16,7 @@ constexpr std::string_view kExists = "objectExists";
 constexpr std::string_view kBusy = "busy";
 constexpr std::string_view kInvalidParam = "invalidParam";
 constexpr std::string_view kInsufficient = "insufficientResources";
+constexpr std::string_view kMismatch = "runIfVersionIsMismatch";
 
 absl::Status Make(absl::StatusCode code, std::string_view name, std::string_view text) {
   absl::Status status(code, std::string(text));
@@ -41,10 +42,15 @@ absl::Status InsufficientResources(std::string_view text) {
   return Make(absl::StatusCode::kResourceExhausted, kInsufficient, text);
 }
 
+absl::Status VersionMismatch(std::string_view text) {
+  return Make(absl::StatusCode::kFailedPrecondition, kMismatch, text);
+}
+
 std::string_view ErrorName(const absl::Status& status) {
   if (status.ok()) return "";
   if (const auto payload = status.GetPayload(kPayloadUrl)) {
-    for (std::string_view name : {kDoesNotExist, kExists, kBusy, kInvalidParam, kInsufficient}) {
+    for (std::string_view name :
+         {kDoesNotExist, kExists, kBusy, kInvalidParam, kInsufficient, kMismatch}) {
       if (*payload == std::string(name)) return name;
     }
   }

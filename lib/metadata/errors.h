@@ -12,6 +12,7 @@ absl::Status ObjectDoesNotExist(std::string_view text);     // kNotFound
 absl::Status ObjectExists(std::string_view text);           // kAlreadyExists
 absl::Status Busy(std::string_view text);                   // kUnavailable: may pass by itself
 absl::Status InvalidParam(std::string_view text);           // kInvalidArgument
+absl::Status VersionMismatch(std::string_view text);        // kFailedPrecondition
 absl::Status InsufficientResources(std::string_view text);  // kResourceExhausted
 
 // StorPool's name of the error: of the payload, or by the code for a status from elsewhere

@@ -78,10 +78,16 @@ class FakeNode : public FakePeer {
   bool raises = true;
   bool opens = true;
   bool drops = true;
+  bool keeps_lines = true;
+  bool applies = true;  // what a line removed
+  // What layers hold: 4 KiB in the first one, 512 bytes of them for it alone.
+  bool counts = true;
+  std::map<uint64_t, Line> lines;  // ordered
   std::set<uint64_t> dropped_lineages;
   std::set<uint32_t> former_chains;
   std::map<uint32_t, Horizon> horizons;
   std::vector<RaiseOrder> raise_orders;
+  void SayLines();
 
  protected:
   Register Hello() override;
@@ -101,11 +107,26 @@ class FakeClient : public FakePeer {
   // Of the newest attachments section; nullptr if the volume is not there.
   const Attachment* Find(const std::string& volume) const;
   std::string holds_open;  // a detach of this volume is refused
+  bool holds = true;       // when it is told to
+  bool times_out = false;  // and goes on before the release
+  bool drains = true;
+  bool fills = true;
+  std::map<uint64_t, uint32_t> layers;  // by volume: what its session writes
+  std::vector<SnapshotHold> hold_orders;
+  std::vector<FillOrder> fill_orders;
+  std::set<uint64_t> unfinished;  // holds without SnapshotOver
+  void Pump() override;
 
  protected:
   Register Hello() override;
-  void NewLife() override {}
+  void NewLife() override;
   void Take(const FromMetadata& message) override;
+
+ private:
+  void TakeHold(const FromMetadata& message);
+  void TakeFill(const FillOrder& order);
+  // How holds ended, said again until SnapshotOver; by hold and volume.
+  std::map<std::pair<uint64_t, uint64_t>, SnapshotReleased> ended_;
 };
 
 class FakeCluster {
@@ -131,6 +152,11 @@ class FakeCluster {
                                              const std::string& template_name = "t",
                                              uint64_t size_bytes = 1 << 30);
 
+  // One snapshot of each volume, named "s-VOLUME"; not waited for.
+  absl::StatusOr<CommandResult> Snapshot(const std::vector<std::string>& volumes);
+  // A new leader over the same store and log.
+  void RestartLeader();
+
   void Run(Duration time);
   size_t Open() const;                              // chains whose newest name is open
   size_t FullyServing(uint32_t replication) const;  // open with all members serving
@@ -146,6 +172,7 @@ class FakeCluster {
   friend class FakeNode;
   void Pump();
   void CheckRules();
+  void CheckLayers();
 
   class Sink : public env::LogSink {
    public:

@@ -19,6 +19,8 @@ std::vector<uint32_t> FenceProgress::Waiting(const State& state, const FenceReco
   static const Fence kNothing;
   const auto it = fences_.find(fence.id());
   const Fence& progress = it == fences_.end() ? kNothing : it->second;
+  const bool waits_for_all =
+      fence.purpose() == FenceRecord::DETACH || fence.purpose() == FenceRecord::RENEW;
   std::map<uint32_t, uint32_t> floors;
   for (const auto& floor : fence.floors()) floors[floor.chain()] = floor.epoch();
   std::vector<uint32_t> waiting;
@@ -26,7 +28,7 @@ std::vector<uint32_t> FenceProgress::Waiting(const State& state, const FenceReco
     const ChainConfig& named = state.FindChain(raw)->config().named();
     const auto floor = floors.find(raw);
     const bool bound = floor != floors.end() && named.epoch() >= floor->second;
-    if (bound && (named.opened() || fence.purpose() != FenceRecord::DETACH)) continue;
+    if (bound && (named.opened() || !waits_for_all)) continue;
     bool all = named.opened();  // R20: answers count in opened epochs only
     for (const ChainMember& m : named.members()) {
       if (m.role() != CHAIN_ROLE_SERVING) continue;

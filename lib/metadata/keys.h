@@ -5,10 +5,14 @@
 //   client/ID            ClientRecord        group/ID             PlacementGroup
 //   template/ID          Template            table/ID             Table
 //   chain/RAW            ChainRecord
-//   volume/ID            Volume              line/LINEAGE         Line
+//   volume/ID            Volume              line/LINEAGE         Line, without layers
+//   layer/LIN-LAYER      LayerRecord         removed/LIN-LAYER    RemovedRecord
+//   operation/ID         OperationRecord     fill/LINEAGE         FillRecord
+//   bucket/ID            BucketRecord
 //   attachment/VOL-CLI   AttachmentRecord    fence/ID             FenceRecord
 //   drop/LINEAGE         DropRecord          former/DISK-CHAIN    FormerRecord
-//   section/NAME         version of a section: log index of its last change (design 6.6)
+//   section/NAME         version of a section: log index of its last change (design 6.6); a line's
+//                        section has its line version and no record
 #pragma once
 
 #include <cstdint>

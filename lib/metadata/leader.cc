@@ -1,5 +1,7 @@
 #include "lib/metadata/leader.h"
 
+#include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -76,6 +78,14 @@ void Leader::TellOf(const Outcome& outcome) {
     ForgetBasesOfOthers(chain);
     bases_changed_ = true;
   }
+  lines_changed_.insert(events.lines.begin(), events.lines.end());
+  all_lines_changed_ = all_lines_changed_ || !events.named.empty();
+  for (uint64_t id : events.operations_over) {
+    if (const auto it = holds_.find(id); it != holds_.end()) {
+      SendOver(id, it->second);
+      holds_.erase(it);
+    }
+  }
   if (!events.named.empty()) SendNames(events.named);
   if (!events.opened.empty()) SendOpened(events.opened);
   for (uint64_t id : events.fences) {
@@ -90,19 +100,39 @@ void Leader::TellOf(const Outcome& outcome) {
     SendEndedSession(fence);
   }
   if (!events.disks_with_drops.empty()) SendDrops(events.disks_with_drops);
-  news_ = news_ || !events.sections.empty();
+  news_.insert(events.sections.begin(), events.sections.end());
 }
 
 absl::Status Leader::CheckLive(const Command& command) const {
-  if (command.what_case() != Command::kDetach || command.detach().force()) return absl::OkStatus();
-  const absl::StatusOr<Volume> volume = state_.FindVolume(command.detach().volume());
+  if (command.what_case() == Command::kDetach) {
+    const Detach& detach = command.detach();
+    const auto leaves = [&](uint32_t c) { return detach.all() || c == detach.client(); };
+    return detach.force() ? absl::OkStatus() : CheckCanLeave(detach.volume(), leaves);
+  }
+  for (const ReassignRequest::One& entry : command.reassign().entries()) {
+    if (entry.force()) continue;
+    const auto leaves = [&](uint32_t c) {
+      const auto has = [c](const auto& list) {
+        return std::find(list.begin(), list.end(), c) != list.end();
+      };
+      return has(entry.detach()) || (entry.detach_all() && !has(entry.rw()) && !has(entry.ro()));
+    };
+    SP_RETURN_IF_ERROR(CheckCanLeave(entry.volume(), leaves));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Leader::CheckCanLeave(const std::string& name,
+                                   const std::function<bool(uint32_t)>& leaves) const {
+  const absl::StatusOr<Volume> volume = state_.FindVolume(name);
   if (!volume.ok()) return volume.status();
-  for (const auto& [key, a] : state_.attachments()) {
-    if (key.first != volume->id()) continue;
-    if (!command.detach().all() && key.second != command.detach().client()) continue;
+  auto it = state_.attachments().lower_bound({volume->id(), 0});
+  for (; it != state_.attachments().end() && it->first.first == volume->id(); ++it) {
+    const auto& [key, a] = *it;
+    if (a.waits() || !leaves(static_cast<uint32_t>(key.second))) continue;
     if (live_.client(static_cast<uint32_t>(key.second)).up) continue;
     return Busy(absl::StrCat("client ", key.second, " is down, so it cannot let go of volume ",
-                             volume->name(), "; 'force yes' detaches it all the same"));
+                             name, "; 'force yes' detaches it all the same"));
   }
   return absl::OkStatus();
 }
@@ -151,8 +181,11 @@ void Leader::Changed() {
 
 void Leader::Settle() {
   settle_posted_ = false;
+  PushSections();
+  if (std::exchange(all_lines_changed_, false)) lines_changed_.merge(LinesWithWork());
+  OrderLines(std::exchange(lines_changed_, {}));
   Decide();
-  if (std::exchange(news_, false)) PushSections();
+  FinishQuestions();
   if (std::exchange(bases_changed_, false)) SendHorizons();
   CheckWaits();
 }
@@ -187,6 +220,7 @@ void Leader::Tick() {
              absl::StrCat("node ", id, " does not answer: its disks leave their chains"));
   }
   WatchDisks(now);
+  DeleteExpiredSnapshots(now);
   Settle();
 }
 

@@ -7,6 +7,7 @@
 // the call that asked for them.
 #pragma once
 
+#include <functional>
 #include <list>
 #include <map>
 #include <memory>
@@ -23,6 +24,8 @@
 #include "lib/env/replicated_log.h"
 #include "lib/metadata/detection.h"
 #include "lib/metadata/fence_progress.h"
+#include "lib/metadata/hold.h"
+#include "lib/metadata/line_progress.h"
 #include "lib/metadata/live_view.h"
 #include "lib/metadata/naming.h"
 #include "lib/metadata/sections.h"
@@ -42,7 +45,12 @@ struct Options {
   Duration settle = Duration::Millis(3000);
   // A fence that some chain has not answered names that chain again after this (S2).
   Duration fence_wait = Duration::Millis(1000);
-  uint64_t term = 1;  // of this leader; higher than that of any before
+  // How long a client holds its writes for a snapshot at most (9.3), and how long making one may
+  // take, with the fences and lines that come before.
+  Duration hold_time = Duration::Millis(2000);
+  Duration snapshot_time = Duration::Millis(15000);
+  Duration space_time = Duration::Millis(10000);  // for nodes to count what layers hold
+  uint64_t term = 1;                              // of this leader; higher than that of any before
 };
 
 class Leader : public control::PeerHandler {
@@ -67,8 +75,15 @@ class Leader : public control::PeerHandler {
   void WaitUntil(Condition condition, Duration timeout,
                  absl::AnyInvocable<void(absl::Status)> done);
 
+  // What each layer (lineage, layer) of these lineages holds, counted by the nodes now; an error if
+  // one of them does not answer.
+  using Space = std::map<State::Pair, LayerSpace>;
+  using SpaceDone = absl::AnyInvocable<void(absl::StatusOr<Space>)>;
+  void AskSpace(const std::set<uint64_t>& lineages, SpaceDone done);
+
   const State& state() const { return state_; }
   const LiveView& live() const { return live_; }
+  const LineProgress& lines() const { return lines_; }
 
   void OnPeer(control::Peer* peer) override;
   void OnPeerMessage(control::Peer* peer, const ToMetadata& message) override;
@@ -104,6 +119,8 @@ class Leader : public control::PeerHandler {
   void Tick();
   void AddAlarm(const std::string& from, const std::string& text);
   absl::Status CheckLive(const Command& command) const;
+  absl::Status CheckCanLeave(const std::string& name,
+                             const std::function<bool(uint32_t)>& leaves) const;
 
   // registration.cc
   void OnRegister(const std::shared_ptr<PeerState>& peer, const Register& message);
@@ -112,6 +129,7 @@ class Leader : public control::PeerHandler {
   absl::Status CheckAlone(const PeerState& peer) const;
   void Welcome(PeerState& peer);
   void WelcomeNode(const PeerState& peer);
+  void WelcomeClient(const PeerState& peer);
   std::shared_ptr<PeerState> StateOf(control::Peer* link) const;
   void Remove(control::Peer* link);
   void CloseOther(Kind kind, uint32_t id, const PeerState* except);
@@ -131,6 +149,40 @@ class Leader : public control::PeerHandler {
   void Handle(PeerState& peer, const DiskFailed& message);
   void Handle(PeerState& peer, const AttachmentReady& message);
   void Handle(PeerState& peer, const MemberBases& message);
+  void OnClientMessage(PeerState& peer, const ToMetadata& message);
+
+  // line_orders.cc
+  void OrderLines(const std::set<uint64_t>& lineages);
+  std::set<uint64_t> LinesWithWork() const;
+  void Handle(PeerState& peer, const LinesKept& message);
+  void Retire(uint64_t lineage);
+
+  // snapshots.cc
+  void DecideSnapshots();
+  void StepOperation(const OperationRecord& operation, Instant now);
+  bool MayHold(const OperationRecord& operation, Hold& hold);
+  void Renew(const Attachment& a, Hold& hold);
+  void Seal(uint64_t operation, Hold& hold);
+  void GiveUp(uint64_t operation, Hold& hold);
+  void StepMove(uint64_t volume, uint32_t client, Instant now);
+  void SendHold(uint64_t id, const Hold& hold, uint32_t only_client);
+  void SendRelease(uint64_t id, const Hold& hold);
+  void SendOver(uint64_t id, const Hold& hold);
+  void ResendHolds(uint32_t client);
+  HeldSession* FindHeld(uint64_t id, uint64_t volume, uint32_t client, uint32_t generation);
+  void Handle(PeerState& peer, const SnapshotHeld& message);
+  void Handle(PeerState& peer, const SnapshotReleased& message);
+
+  // fills.cc
+  uint32_t ClientForFill() const;
+  void DecideFills();
+  void ChangeFill(const FillRecord& fill, uint32_t client, uint32_t generation, uint32_t next,
+                  bool done);
+  void SendFill(const FillRecord& fill);
+  void StopFill(uint64_t lineage, uint32_t client, uint32_t generation);
+  void Handle(PeerState& peer, const FillReport& message);
+  void Handle(PeerState& peer, const SpaceAnswer& message);
+  void FinishQuestions();
 
   // deciding.cc
   void Decide();
@@ -140,6 +192,7 @@ class Leader : public control::PeerHandler {
   void DecideDesired(ChangeMembers& change);
   LiveMembers MembersNow(const ChangeMembers& change) const;
   void WatchDisks(Instant now);
+  void DeleteExpiredSnapshots(Instant now);
 
   // telling.cc
   void SendNames(const std::set<uint32_t>& chains);
@@ -174,7 +227,7 @@ class Leader : public control::PeerHandler {
   bool deciding_ = false;  // a change of members is in the log, not yet applied
   bool opening_ = false;   // the same for OpenChains
   bool settle_posted_ = false;
-  bool news_ = false;  // some section has a new version
+  std::set<std::string> news_;  // sections with a new version
   bool bases_changed_ = false;
   std::set<uint32_t> ejected_;                    // nodes that are to go down with the next command
   std::map<uint32_t, std::string> failed_disks_;  // that are to go out, and why
@@ -183,6 +236,28 @@ class Leader : public control::PeerHandler {
   std::map<uint32_t, Instant> down_since_;        // disks, as this leader saw it
   std::set<uint32_t> no_replacement_;             // tables that an alarm was raised for
   std::map<uint32_t, uint64_t> horizons_sent_;    // by chain, for its open epoch
+  LineProgress lines_;
+  std::set<uint64_t> lines_changed_;  // that nodes may have to be told of
+  bool all_lines_changed_ = false;    // or the nodes that have to be told
+  std::set<uint64_t> retiring_;       // lineages with a RetireLayers in the log
+  std::map<uint64_t, Hold> holds_;    // by operation
+  std::map<uint64_t, Hold> moves_;    // of one session each
+  uint64_t next_move_ = 1;
+  std::map<uint64_t, std::pair<uint32_t, uint32_t>> fill_orders_;  // lineage: client, generation
+  std::set<uint64_t> changing_fills_;
+  struct SpaceQuestion {
+    Instant deadline;
+    std::set<uint32_t> waits_for;  // nodes
+    Space sums;
+    std::string failure;
+    SpaceDone done;
+  };
+  std::map<uint64_t, SpaceQuestion> questions_;
+  uint64_t next_question_ = 1;
+  bool expiring_ = false;
+  int64_t wall_seconds_ = 0;  // at the last tick, and then
+  Instant ticked_at_;
+  Instant expire_from_;  // not before: the wall clock has jumped
   std::list<Wait> waits_;
   env::Timer tick_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for callbacks of log and reactor

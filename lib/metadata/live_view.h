@@ -20,6 +20,10 @@ struct PeerFacts {
   int64_t up_since_seconds = 0;  // since 1970
   std::string version;
   std::string address;  // of a client: where it exports volumes
+  // Of a client: the version of its attachments that it has, and the cluster's generation when it
+  // had the newest last.
+  uint64_t map_version = 0;
+  uint64_t generation = 0;
 };
 
 struct RaisedAlarm {
@@ -31,6 +35,7 @@ struct RaisedAlarm {
 class LiveView {
  public:
   static constexpr size_t kAlarmsMax = 100;
+  static constexpr size_t kOperationsMax = 4096;  // whose outcome is remembered
 
   // Facts of one that was never seen are all zero.
   PeerFacts node(uint32_t id) const { return Get(nodes_, id); }
@@ -44,6 +49,10 @@ class LiveView {
   const ResyncLeft* resync(uint32_t chain, uint32_t target) const {
     return Find(resyncs_, std::pair(chain, target));
   }
+  // How long writes were held for a snapshot; zero if that is not known (any more).
+  Duration pause(uint64_t snapshot) const { return Get(pauses_, snapshot); }
+  // Why an operation on snapshots was given up; empty if it was not, or too long ago.
+  std::string failure(uint64_t operation) const { return Get(failed_operations_, operation); }
   const std::deque<RaisedAlarm>& alarms() const { return alarms_; }  // oldest first
   int64_t started_seconds() const { return started_seconds_; }
 
@@ -60,12 +69,16 @@ class LiveView {
     return it == map.end() ? nullptr : &it->second;
   }
   void AddAlarm(int64_t at_seconds, std::string from, std::string text);
+  void AddPause(uint64_t snapshot, Duration pause);
+  void AddFailedOperation(uint64_t operation, std::string why);
 
   std::map<uint32_t, PeerFacts> nodes_;
   std::map<uint32_t, PeerFacts> clients_;
   std::map<uint32_t, DiskRoom> rooms_;
   std::map<std::pair<uint32_t, uint32_t>, MemberBase> bases_;    // chain, disk
   std::map<std::pair<uint32_t, uint32_t>, ResyncLeft> resyncs_;  // chain, target
+  std::map<uint64_t, Duration> pauses_;                          // of the newest snapshots
+  std::map<uint64_t, std::string> failed_operations_;            // the newest
   std::deque<RaisedAlarm> alarms_;
   int64_t started_seconds_ = 0;
 };

@@ -1,4 +1,6 @@
 // What registered nodes and clients say. Every message is safe to repeat and to come late.
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "lib/metadata/leader.h"
 
@@ -30,6 +32,23 @@ void Leader::OnNodeMessage(PeerState& peer, const ToMetadata& message) {
       return;
     case ToMetadata::kMemberBases:
       return Handle(peer, message.member_bases());
+    case ToMetadata::kLinesKept:
+      return Handle(peer, message.lines_kept());
+    case ToMetadata::kSpace:
+      return Handle(peer, message.space());
+    default:
+      return;  // of a newer version
+  }
+}
+
+void Leader::OnClientMessage(PeerState& peer, const ToMetadata& message) {
+  switch (message.message_case()) {
+    case ToMetadata::kSnapshotHeld:
+      return Handle(peer, message.snapshot_held());
+    case ToMetadata::kSnapshotReleased:
+      return Handle(peer, message.snapshot_released());
+    case ToMetadata::kFill:
+      return Handle(peer, message.fill());
     default:
       return;  // of a newer version
   }
@@ -38,6 +57,17 @@ void Leader::OnNodeMessage(PeerState& peer, const ToMetadata& message) {
 void Leader::Handle(PeerState& peer, const Heartbeat& message) {
   for (const DiskRoom& room : message.disks()) {
     if (OwnsDisk(peer, room.disk())) live_.rooms_[room.disk()] = room;
+  }
+  if (peer.kind == Kind::kClient) {
+    const std::string mine = AttachmentsSectionName(peer.id);
+    for (const SectionVersion& known : message.sections()) {
+      if (known.section() != mine) continue;
+      PeerFacts& facts = live_.clients_[peer.id];
+      if (known.version() >= state_.SectionVersion(mine)) {
+        facts.generation = state_.cluster().generation();
+      }
+      if (std::exchange(facts.map_version, known.version()) != known.version()) Changed();
+    }
   }
   FromMetadata answer;
   answer.mutable_heartbeat()->set_number(message.number());
@@ -52,7 +82,6 @@ void Leader::Handle(PeerState& peer, const Subscribe& message) {
                 absl::StrCat(NameOf(peer), " asks for a section that is none: ", wanted.section()));
     }
   }
-  news_ = true;
   Changed();
 }
 

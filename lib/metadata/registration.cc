@@ -70,7 +70,8 @@ void Leader::OnPeerMessage(control::Peer* peer, const ToMetadata& message) {
     case ToMetadata::kAttachmentReady:
       return Handle(*state, message.attachment_ready());
     default:
-      if (state->kind == Kind::kNode) OnNodeMessage(*state, message);
+      if (state->kind == Kind::kNode) return OnNodeMessage(*state, message);
+      OnClientMessage(*state, message);
   }
 }
 
@@ -186,6 +187,8 @@ void Leader::Welcome(PeerState& peer) {
     detection_.Heard(peer.id, reactor_.Now());
     ejected_.erase(peer.id);
     WelcomeNode(peer);
+  } else {
+    WelcomeClient(peer);
   }
   Changed();
 }
@@ -202,6 +205,8 @@ void Leader::WelcomeNode(const PeerState& peer) {
   for (uint32_t raw : chains) {
     (state_.FindChain(raw)->config().named().opened() ? opened : unopened).insert(raw);
   }
+  lines_.OnNodeHere(peer.id, disks);
+  all_lines_changed_ = true;
   SendOpened(opened);
   SendNames(unopened);
   SendDrops(disks);
@@ -216,6 +221,12 @@ void Leader::WelcomeNode(const PeerState& peer) {
       base.set_disk(disk.id());
     }
   }
+}
+
+// Holds and fills go on where they were (9.3); a new process has new sessions, and no fill.
+void Leader::WelcomeClient(const PeerState& peer) {
+  ResendHolds(peer.id);
+  std::erase_if(fill_orders_, [&](const auto& order) { return order.second.first == peer.id; });
 }
 
 void Leader::CloseOther(Kind kind, uint32_t id, const PeerState* except) {

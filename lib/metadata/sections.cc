@@ -1,9 +1,12 @@
 #include "lib/metadata/sections.h"
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "lib/metadata/volume_limits.h"
 
 namespace storpool::metadata {
 namespace {
@@ -49,32 +52,48 @@ std::vector<Section> TablePages(const State& state, const std::string& name, uin
   return pages;
 }
 
-Section OneLine(const State& state, uint64_t lineage) {
+Section OneLine(const State& state, uint64_t lineage, uint64_t known) {
   Section section;
-  if (const Line* line = state.FindLine(lineage)) {
-    *section.mutable_line() = *line;
+  if (state.FindLine(lineage) != nullptr) {
+    *section.mutable_line() = LineFor(state, lineage, static_cast<uint32_t>(known));
   } else {  // it was dropped everywhere, or never was
     section.mutable_line()->set_lineage(lineage);
     section.mutable_line()->set_dropped(true);
     section.mutable_line()->set_version(UINT32_MAX);
   }
+  section.set_version(section.line().version());
   return section;
 }
 
 Section Attachments(const State& state, uint32_t client) {
   Section section;
   AttachmentsSection& content = *section.mutable_attachments();
-  for (const auto& [key, record] : state.attachments()) {
-    if (key.second != client) continue;
-    const Volume* volume = state.FindVolume(key.first);
-    *content.add_attachments() = record.attachment();
-    *content.add_volumes() = *volume;
-    *content.add_lines() = *state.FindLine(volume->lineage());
+  std::set<uint64_t> lines;
+  auto it = state.attachments_by_client().lower_bound({client, 0});
+  for (; it != state.attachments_by_client().end() && it->first == client; ++it) {
+    *content.add_attachments() = state.Shown(state.attachments().at({it->second, client}));
+    Volume& volume = *content.add_volumes();
+    volume = state.Shown(*state.FindVolume(it->second));
+    *volume.mutable_limits() = InForce(volume.limits(), volume.size_bytes());
+    lines.insert(volume.lineage());
+    for (uint64_t ancestor : state.Ancestors(volume.lineage())) lines.insert(ancestor);
+  }
+  for (uint64_t lineage : lines) {
+    const uint32_t version = state.FindLine(lineage)->version();
+    *content.add_lines() = LineFor(state, lineage, version);  // a long one comes by its own section
   }
   return section;
 }
 
+// Not worth the reader's state: up to so many layers it gets the whole line.
+constexpr uint32_t kWholeLineLayers = 64;
+
 }  // namespace
+
+Line LineFor(const State& state, uint64_t lineage, uint32_t known) {
+  const uint32_t layers = state.NewestLayer(lineage) - state.OldestLayer(lineage) + 1;
+  return state.WholeLine(lineage, layers <= kWholeLineLayers ? 0 : known);
+}
 
 std::string TableSectionName(uint32_t table) { return absl::StrCat("table/", table); }
 std::string LineSectionName(uint64_t lineage) { return absl::StrCat("line/", lineage); }
@@ -85,10 +104,10 @@ std::vector<Section> SectionsAbove(const State& state, const std::string& name, 
   std::vector<Section> result;
   const uint64_t version = state.SectionVersion(name);
   if (Parse(name, kLine, id)) {
-    // A lineage that metadata never had is "gone" too; its version is 1, so that it is said once.
-    if (std::max<uint64_t>(version, 1) > known) {
-      result.push_back(OneLine(state, id));
-      result.back().set_version(std::max<uint64_t>(version, 1));
+    const Line* line = state.FindLine(id);
+    // A lineage that metadata never had is "gone" too.
+    if (line == nullptr ? known < UINT32_MAX : line->version() > known) {
+      result.push_back(OneLine(state, id, known));
     }
   } else if (version <= known) {
     return result;
@@ -112,12 +131,19 @@ bool Subscriptions::Add(const SectionVersion& wanted) {
                        Parse(name, kAttachments, id);
   if (!section || sent_.size() >= kSubscriptionsMax) return false;
   sent_[name] = wanted.version();
+  added_.insert(name);
   return true;
 }
 
-std::vector<Section> Subscriptions::TakeNews(const State& state) {
+std::vector<Section> Subscriptions::TakeNews(const State& state,
+                                             const std::set<std::string>& changed) {
+  std::set<std::string> asked = std::exchange(added_, {});
+  for (const std::string& name : changed) {
+    if (sent_.contains(name)) asked.insert(name);
+  }
   std::vector<Section> news;
-  for (auto& [name, sent] : sent_) {
+  for (const std::string& name : asked) {
+    uint64_t& sent = sent_[name];
     std::vector<Section> sections = SectionsAbove(state, name, sent);
     if (sections.empty()) continue;
     sent = sections.back().version();

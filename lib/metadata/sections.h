@@ -2,7 +2,9 @@
 //
 //   "disks"            nodes and disks
 //   "table/ID"         the newest named config of each chain; pages of at most kConfigsPerPage
-//   "line/LINEAGE"     a line; of one that is gone: dropped, with the highest version
+//   "line/LINEAGE"     a line; of one that is gone: dropped, with the highest version. The
+//   section's
+//                      version is the line's, so a reader of a long line gets what changed since
 //   "attachments/ID"   of that client, with lines and volumes
 //
 // A page that is not the last one carries the version that its reader had before, so that a reader
@@ -11,6 +13,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,6 +29,10 @@ std::string TableSectionName(uint32_t table);
 std::string LineSectionName(uint64_t lineage);
 std::string AttachmentsSectionName(uint32_t client);
 
+// A line for a reader that has version `known` of it (0: nothing): only what changed, if that is
+// worth it.
+Line LineFor(const State& state, uint64_t lineage, uint32_t known);
+
 // What a reader that has version `known` of this section (0: nothing) must get; nothing if that is
 // the newest or no such section exists.
 std::vector<Section> SectionsAbove(const State& state, const std::string& name, uint64_t known);
@@ -35,11 +42,13 @@ class Subscriptions {
  public:
   // False if it asks for too much or for something that is no section.
   bool Add(const SectionVersion& wanted);
-  // Sections that are newer than what was sent; counts them as sent.
-  std::vector<Section> TakeNews(const State& state);
+  // Of the sections that `changed` and those that were added since: what is newer than what was
+  // sent; counts it as sent.
+  std::vector<Section> TakeNews(const State& state, const std::set<std::string>& changed);
 
  private:
   std::map<std::string, uint64_t> sent_;
+  std::set<std::string> added_;
 };
 
 }  // namespace storpool::metadata

@@ -18,6 +18,11 @@ State::State(env::KeyValueStore& store)
       chains_("chain/", batch_),
       volumes_("volume/", batch_),
       lines_("line/", batch_),
+      layers_("layer/", batch_),
+      removed_("removed/", batch_),
+      operations_("operation/", batch_),
+      fills_("fill/", batch_),
+      buckets_("bucket/", batch_),
       attachments_("attachment/", batch_),
       fences_("fence/", batch_),
       drops_("drop/", batch_),
@@ -33,10 +38,16 @@ absl::Status State::Load() {
   SP_RETURN_IF_ERROR(chains_.Load(store_));
   SP_RETURN_IF_ERROR(volumes_.Load(store_));
   SP_RETURN_IF_ERROR(lines_.Load(store_));
+  SP_RETURN_IF_ERROR(layers_.Load(store_));
+  SP_RETURN_IF_ERROR(removed_.Load(store_));
+  SP_RETURN_IF_ERROR(operations_.Load(store_));
+  SP_RETURN_IF_ERROR(fills_.Load(store_));
+  SP_RETURN_IF_ERROR(buckets_.Load(store_));
   SP_RETURN_IF_ERROR(attachments_.Load(store_));
   SP_RETURN_IF_ERROR(fences_.Load(store_));
   SP_RETURN_IF_ERROR(drops_.Load(store_));
   SP_RETURN_IF_ERROR(formers_.Load(store_));
+  IndexVolumes();
   applied_ = 0;
   cluster_.Clear();
   sections_.clear();
@@ -111,8 +122,23 @@ absl::Status State::Dispatch(const Command& command, Outcome& out) {
       return Do(command.update_template(), out);
     case Command::kDeleteTemplate:
       return Do(command.delete_template(), out);
+    case Command::kFenceDone:
+      return Do(command.fence_done(), out);
+    case Command::kDropsDone:
+      return Do(command.drops_done(), out);
+    case Command::kEndRestore:
+      return Do(command.end_restore(), out);
+    default:
+      return DispatchOfVolumes(command, out);
+  }
+}
+
+absl::Status State::DispatchOfVolumes(const Command& command, Outcome& out) {
+  switch (command.what_case()) {
     case Command::kCreateVolume:
       return Do(command.create_volume(), out);
+    case Command::kUpdateVolume:
+      return Do(command.update_volume(), out);
     case Command::kDeleteVolume:
       return Do(command.delete_volume(), out);
     case Command::kAttach:
@@ -121,16 +147,35 @@ absl::Status State::Dispatch(const Command& command, Outcome& out) {
       return Do(command.detach(), out);
     case Command::kAttachmentChanged:
       return Do(command.attachment_changed(), out);
-    case Command::kFenceDone:
-      return Do(command.fence_done(), out);
-    case Command::kDropsDone:
-      return Do(command.drops_done(), out);
-    case Command::kEndRestore:
-      return Do(command.end_restore(), out);
-    case Command::WHAT_NOT_SET:
-      break;
+    case Command::kReassign:
+      return Do(command.reassign(), out);
+    case Command::kCreateSnapshots:
+      return Do(command.create_snapshots(), out);
+    case Command::kSealSnapshots:
+      return Do(command.seal_snapshots(), out);
+    case Command::kAbortSnapshots:
+      return Do(command.abort_snapshots(), out);
+    case Command::kSessionMoved:
+      return Do(command.session_moved(), out);
+    case Command::kRenewSession:
+      return Do(command.renew_session(), out);
+    case Command::kFreezeVolume:
+      return Do(command.freeze_volume(), out);
+    case Command::kDeleteExpired:
+      return Do(command.delete_expired(), out);
+    case Command::kRevertVolume:
+      return Do(command.revert_volume(), out);
+    case Command::kRebaseVolume:
+      return Do(command.rebase_volume(), out);
+    case Command::kFillChanged:
+      return Do(command.fill_changed(), out);
+    case Command::kRetireLayers:
+      return Do(command.retire_layers(), out);
+    case Command::kKeyValue:
+      return Do(command.key_value(), out);
+    default:
+      return absl::UnimplementedError("a command of a newer version of metadata");
   }
-  return absl::UnimplementedError("a command of a newer version of metadata");
 }
 
 void State::Touch(const std::string& section, Outcome& out) {
@@ -168,15 +213,6 @@ const Template* State::FindTemplate(std::string_view name) const {
     if (t.name() == name) return &t;
   }
   return nullptr;
-}
-
-absl::StatusOr<Volume> State::FindVolume(std::string_view name) const {
-  const bool by_id = !name.empty() && name.front() == '~';
-  for (const auto& [id, volume] : volumes_.all()) {
-    if (by_id ? volume.global_id() == name.substr(1) : volume.name() == name) return volume;
-  }
-  return ObjectDoesNotExist(
-      absl::StrCat("volume '", std::string(name), "' does not exist; 'volume list' shows all"));
 }
 
 std::vector<uint32_t> State::ChainsOfDisk(uint32_t disk) const {

@@ -8,9 +8,11 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -26,7 +28,10 @@ namespace storpool::metadata {
 
 // What a command changed, for those who tell others.
 struct Events {
-  std::set<std::string> sections;       // names, as in control.proto
+  std::set<std::string> sections;  // names, as in control.proto
+  std::set<uint64_t> lines;        // with a new version
+  std::set<uint64_t> fills;        // lineages whose fill changed hands or went on
+  std::vector<uint64_t> operations_over;
   std::set<uint32_t> named;             // chains with a new name
   std::set<uint32_t> opened;            // chains whose newest name was opened
   std::set<uint32_t> disks_with_drops;  // have something (more) to drop
@@ -66,11 +71,26 @@ class State {
   const std::map<uint64_t, Template>& templates() const { return templates_.all(); }
   const std::map<uint64_t, Table>& tables() const { return tables_.all(); }
   const std::map<uint64_t, ChainRecord>& chains() const { return chains_.all(); }  // by raw id
-  const std::map<uint64_t, Volume>& volumes() const { return volumes_.all(); }
-  const std::map<uint64_t, Line>& lines() const { return lines_.all(); }
+  const std::map<uint64_t, Volume>& volumes() const { return volumes_.all(); }     // and snapshots
+  // Of volumes and snapshots that have one, those in deletion not; and of those being made.
+  const std::map<std::string, uint64_t, std::less<>>& names() const { return names_; }
+  const std::map<uint64_t, Line>& lines() const { return lines_.all(); }       // without layers
+  const std::map<Pair, LayerRecord>& layers() const { return layers_.all(); }  // lineage, layer
+  const std::map<Pair, RemovedRecord>& removed_layers() const { return removed_.all(); }
+  const std::map<uint64_t, OperationRecord>& operations() const { return operations_.all(); }
+  bool HasOperation(uint64_t lineage) const { return operations_of_.contains(lineage); }
+  // Nodes have something to do for this line: layers were removed, or snapshots are being made.
+  bool HasWork(uint64_t lineage) const;
+  const std::map<uint64_t, FillRecord>& fills() const { return fills_.all(); }  // by lineage
+  const std::map<uint64_t, BucketRecord>& buckets() const { return buckets_.all(); }
+  // Attachments (volume, client) of sessions that may still write a layer that is not the newest.
+  const std::set<Pair>& behind() const { return behind_; }
+  // When snapshots are to go, seconds since 1970, and which.
+  const std::set<std::pair<int64_t, uint64_t>>& expiring() const { return expiring_; }
   const std::map<Pair, AttachmentRecord>& attachments() const {  // by volume, client
     return attachments_.all();
   }
+  const std::set<Pair>& attachments_by_client() const { return by_client_; }  // client, volume
   const std::map<uint64_t, FenceRecord>& fences() const { return fences_.all(); }
   const std::map<uint64_t, DropRecord>& drops() const { return drops_.all(); }
   const std::map<Pair, FormerRecord>& formers() const { return formers_.all(); }  // disk, chain
@@ -80,14 +100,38 @@ class State {
   const DiskRecord* FindDisk(uint32_t id) const { return disks_.Find(id); }
   const ClientRecord* FindClient(uint32_t id) const { return clients_.Find(id); }
   const ChainRecord* FindChain(uint32_t raw) const { return chains_.Find(raw); }
-  const Line* FindLine(uint64_t lineage) const { return lines_.Find(lineage); }
+  const Line* FindLine(uint64_t lineage) const { return lines_.Find(lineage); }  // without layers
+  // With its layers: all, or, if the reader has version `known` and that is enough, only those that
+  // changed since (Line.since). The lineage must be there.
+  Line WholeLine(uint64_t lineage, uint32_t known = 0) const;
+  const LayerRecord* FindLayer(uint64_t lineage, uint32_t layer) const {
+    return layers_.Find({lineage, layer});
+  }
+  // 0: there is none.
+  uint32_t NewestLayer(uint64_t lineage) const;
+  uint32_t OldestLayer(uint64_t lineage) const;
+  uint32_t NextNewer(uint64_t lineage, uint32_t layer) const;
+  uint32_t NextOlder(uint64_t lineage, uint32_t layer) const;
+  uint32_t Clones(uint64_t lineage, uint32_t layer) const;  // lineages whose parent this layer is
+  std::vector<uint64_t> Ancestors(uint64_t lineage) const;  // of its foreign parents, nearest first
+  bool IsAncestor(const Volume& snapshot, const Volume& volume) const;
+  std::set<uint32_t> DisksOfTable(uint32_t table) const;  // also members that are away
+  bool AllOpen(uint32_t table) const;                     // the newest name of each chain is open
+  // The read-write attachment of the volume, nullptr if there is none: the first of several.
+  const AttachmentRecord* WriterOf(uint64_t volume) const;
+  const BucketRecord* FindBucket(std::string_view name) const;
   const PlacementGroup* FindGroup(std::string_view name) const;
   const Template* FindTemplate(std::string_view name) const;
   const Template* FindTemplate(uint32_t id) const { return templates_.Find(id); }
   const Table* FindTable(uint32_t id) const { return tables_.Find(id); }
-  // By name or "~globalId"; objectDoesNotExist with the name in it.
+  // A volume or snapshot by name or "~globalId"; objectDoesNotExist with the name in it.
   absl::StatusOr<Volume> FindVolume(std::string_view name) const;
+  // It must be a snapshot, or must be none.
+  absl::StatusOr<Volume> FindVolume(std::string_view name, bool snapshot) const;
   const Volume* FindVolume(uint64_t id) const { return volumes_.Find(id); }
+  // As people and clients see it: with the name of its template, "*name" while it is deleted.
+  Volume Shown(const Volume& volume) const;
+  Attachment Shown(const AttachmentRecord& record) const;
   std::vector<uint32_t> ChainsOfDisk(uint32_t disk) const;  // member of the newest name
   std::vector<uint32_t> ChainsOfTable(uint32_t table) const;
 
@@ -114,6 +158,20 @@ class State {
   Result Do(const UpdateTemplate& c, Outcome& out);
   Result Do(const DeleteTemplate& c, Outcome& out);
   Result Do(const CreateVolume& c, Outcome& out);
+  Result Do(const UpdateVolume& c, Outcome& out);
+  Result Do(const Reassign& c, Outcome& out);
+  Result Do(const CreateSnapshots& c, Outcome& out);
+  Result Do(const SealSnapshots& c, Outcome& out);
+  Result Do(const AbortSnapshots& c, Outcome& out);
+  Result Do(const SessionMoved& c, Outcome& out);
+  Result Do(const RenewSession& c, Outcome& out);
+  Result Do(const FreezeVolume& c, Outcome& out);
+  Result Do(const DeleteExpired& c, Outcome& out);
+  Result Do(const RevertVolume& c, Outcome& out);
+  Result Do(const RebaseVolume& c, Outcome& out);
+  Result Do(const FillChanged& c, Outcome& out);
+  Result Do(const RetireLayers& c, Outcome& out);
+  Result Do(const KeyValueChangeRequest& c, Outcome& out);
   Result Do(const DeleteVolume& c, Outcome& out);
   Result Do(const Attach& c, Outcome& out);
   Result Do(const Detach& c, Outcome& out);
@@ -122,6 +180,7 @@ class State {
   Result Do(const DropsDone& c, Outcome& out);
   Result Do(const EndRestore& c, Outcome& out);
   Result Dispatch(const Command& command, Outcome& out);
+  Result DispatchOfVolumes(const Command& command, Outcome& out);
 
   // state.cc
   uint64_t Now() const { return cluster_.version_base() + index_; }  // version of what it changes
@@ -162,8 +221,82 @@ class State {
   void Leave(const ChainConfig& before, const ChainConfig& opened, Outcome& out);
   void Open(const OpenChains::One& c, Outcome& out);
 
+  // volume_lookup.cc
+  void IndexVolumes();
+  void AddToIndex(const Volume& volume);
+  void TakeFromIndex(const Volume& volume);
+  void IndexOperation(const OperationRecord& record);
+  void PutVolume(const Volume& volume);  // names too
+  void EraseVolume(uint64_t id);
+  void TouchVolume(uint64_t id, Outcome& out);  // its attachments show it
+  absl::Status CheckName(const std::string& name, bool snapshot) const;
+
+  // lines.cc
+  uint32_t BumpLine(uint64_t lineage, Outcome& out);  // the new line version
+  void PutLayer(uint64_t lineage, uint32_t layer, const LayerRecord& record);
+  void EraseLayer(uint64_t lineage, uint32_t layer);
+  void NewLine(Line line, uint64_t size_bytes, Outcome& out);
+  void EraseLine(uint64_t lineage, Outcome& out);
+  absl::Status CheckRoomForLayer(const Volume& volume) const;
+  uint32_t AddLayer(const Volume& volume, uint64_t size_bytes, Outcome& out);
+  bool Needs(uint64_t lineage, uint32_t layer) const;
+  bool GoesByItself(const Volume& snapshot) const;
+  void Collect(uint64_t lineage, uint32_t layer, Outcome& out);
+  void RemoveLayer(uint64_t lineage, uint32_t layer, uint32_t into, Outcome& out);
+  void DropLine(uint64_t lineage, Outcome& out);
+  void CutParent(uint64_t lineage, Outcome& out);
+
+  // apply_volumes.cc
+  struct NewVolume {
+    Volume volume;
+    Line line;
+    Table policy;  // of the table where it is to lie
+  };
+  absl::Status CheckDetached(const Volume& volume) const;
+  absl::StatusOr<NewVolume> PlanVolume(const CreateVolume& c, const Volume* parent) const;
+  absl::Status SetPolicy(const VolumeCreateRequest& create, const Volume* parent,
+                         NewVolume& plan) const;
+  // Where it is to lie; fails before it changes anything.
+  absl::Status ChooseTable(NewVolume& plan, Outcome& out);
+  void PutNewVolume(NewVolume plan, uint64_t id, Outcome& out);
+  absl::Status UpdateSnapshotParts(const VolumeUpdateRequest& update, Volume& volume) const;
+  absl::Status Resize(Volume& volume, uint64_t size_bytes, bool shrink_ok, Outcome& out);
+  absl::Status CheckDeletable(const Volume& volume) const;
+  void DeleteSnapshot(Volume snapshot, Outcome& out);
+
+  // apply_snapshots.cc
+  absl::Status CheckOneWriter(const Volume& volume) const;
+  bool IsQuiet(const Volume& volume) const;
+  absl::StatusOr<OperationRecord> PlanSnapshots(const CreateSnapshots& c) const;
+  absl::Status StartSnapshots(OperationRecord plan, Outcome& out);
+  // `clone`: of the snapshot, if one was asked for.
+  void FinishSnapshots(const OperationRecord& record, std::optional<NewVolume> clone, Outcome& out);
+  void EndOperation(const OperationRecord& record, Outcome& out);
+
+  // apply_clones.cc
+  absl::Status SetParent(Line& line, const Volume& parent) const;
+  absl::Status CloneOfVolume(const CreateVolume& c, Outcome& out);
+  absl::StatusOr<NewVolume> PlanClone(const OperationRecord& record) const;
+
   // apply_attachments.cc
-  void StartFence(const Attachment& attachment, FenceRecord::Purpose purpose, Outcome& out);
+  struct Move {
+    uint64_t volume = 0;
+    bool force = false;
+    std::vector<uint32_t> detach;
+    std::map<uint32_t, Rights> attach;  // by client
+  };
+  absl::StatusOr<Rights> RightsFor(const Volume& volume, Rights wanted) const;
+  absl::Status CheckAttach(const Volume& volume, uint32_t client, Rights rights) const;
+  void AddAttachment(Volume volume, uint32_t client, Rights rights, bool waits, Outcome& out);
+  uint32_t LayerFor(const Volume& volume, Rights rights) const;
+  void BeginDetach(const Attachment& a, bool force, Outcome& out);
+  absl::StatusOr<Move> PlanMove(const ReassignRequest::One& entry) const;
+  bool IsBeingDetached(uint64_t volume) const;
+  void ForgetWaiting(uint64_t volume, Outcome& out);
+  void GrantWaiting(uint64_t volume, Outcome& out);
+  void PutAttachment(const AttachmentRecord& record);
+  void FindBehind(uint64_t volume);
+  void StartFence(Attachment attachment, FenceRecord::Purpose purpose, Outcome& out);
   void RemoveAttachment(uint64_t volume, uint32_t client, Outcome& out);
   void DropFencesOf(uint64_t volume, uint32_t client);
 
@@ -181,11 +314,25 @@ class State {
   Collection<uint64_t, ChainRecord> chains_;
   Collection<uint64_t, Volume> volumes_;
   Collection<uint64_t, Line> lines_;
+  Collection<Pair, LayerRecord> layers_;
+  Collection<Pair, RemovedRecord> removed_;
+  Collection<uint64_t, OperationRecord> operations_;
+  Collection<uint64_t, FillRecord> fills_;
+  Collection<uint64_t, BucketRecord> buckets_;
   Collection<Pair, AttachmentRecord> attachments_;
   Collection<uint64_t, FenceRecord> fences_;
   Collection<uint64_t, DropRecord> drops_;
   Collection<Pair, FormerRecord> formers_;
-  std::map<std::string, uint64_t> sections_;
+  std::map<std::string, uint64_t> sections_;  // those of lines have their line's version
+  // Derived from the above.
+  std::map<std::string, uint64_t, std::less<>> names_;
+  std::set<Pair> by_client_;
+  std::set<Pair> behind_;
+  std::map<uint32_t, uint64_t> lines_on_;  // by table: how many
+  std::set<std::pair<int64_t, uint64_t>> expiring_;
+  std::map<uint64_t, uint64_t> operations_of_;                        // by lineage
+  std::set<std::tuple<uint64_t, uint32_t, uint64_t>> clones_;         // parent's layer, lineage
+  std::set<std::tuple<uint64_t, uint32_t, uint32_t>> layer_changes_;  // lineage, changed, layer
 };
 
 }  // namespace storpool::metadata

@@ -1,5 +1,6 @@
 // What nodes and clients are told: only what is applied, hence in the log.
 #include <algorithm>
+#include <utility>
 
 #include "lib/metadata/leader.h"
 
@@ -165,9 +166,10 @@ void Leader::SendHorizons() {
 }
 
 void Leader::PushSections() {
+  const std::set<std::string> news = std::exchange(news_, {});
   for (const auto& [arrival, peer] : peers_) {
     if (!peer->registered) continue;
-    for (Section& section : peer->sections.TakeNews(state_)) {
+    for (Section& section : peer->sections.TakeNews(state_, news)) {
       FromMetadata message;
       *message.mutable_sections()->add_sections() = std::move(section);
       peer->link->Send(message);

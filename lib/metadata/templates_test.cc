@@ -29,7 +29,7 @@ class TemplatesTest : public testing::Test {
   }
   static Command DeleteVolume(const std::string& name) {
     Command command;
-    command.mutable_delete_volume()->set_name(name);
+    command.mutable_delete_volume()->mutable_remove()->set_name(name);
     return command;
   }
   static Command Template(const std::string& name, uint32_t replication,

@@ -44,18 +44,33 @@ absl::Status Reserved(std::string_view name, std::string_view what) {
       absl::StrCat(std::string(what), " '", std::string(name), "' is a reserved word"));
 }
 
+absl::Status CheckVolumeName(std::string_view name, std::string_view what,
+                             std::string_view punctuation) {
+  std::string_view plain = name;
+  if (!plain.empty() && plain.front() == '#') plain.remove_prefix(1);
+  if (auto s = CheckCharacters(plain, what, punctuation, kNameBytesMax); !s.ok()) return s;
+  if (name.size() > kNameBytesMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(std::string(what), " is longer than ", kNameBytesMax, " characters"));
+  }
+  if (name == "list" || name == "status") return Reserved(name, what);
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status ValidateVolumeName(std::string_view name) {
-  std::string_view plain = name;
-  if (!plain.empty() && plain.front() == '#') plain.remove_prefix(1);
-  if (auto s = CheckCharacters(plain, "volume name", "_.:-", kNameBytesMax); !s.ok()) return s;
-  if (name.size() > kNameBytesMax) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("volume name is longer than ", kNameBytesMax, " characters"));
-  }
-  if (name == "list" || name == "status") return Reserved(name, "volume name");
-  return absl::OkStatus();
+  return CheckVolumeName(name, "volume name", "_.:-");
+}
+
+absl::Status ValidateSnapshotName(std::string_view name) {
+  return CheckVolumeName(name, "snapshot name", "_.:-@");
+}
+
+absl::Status ValidateTag(std::string_view name, std::string_view value) {
+  if (auto s = CheckCharacters(name, "tag name", "_.:-", kNameBytesMax); !s.ok()) return s;
+  if (value.empty()) return absl::OkStatus();
+  return CheckCharacters(value, "tag value", "_.:-", kNameBytesMax);
 }
 
 absl::Status ValidateGroupName(std::string_view name) {

@@ -11,6 +11,10 @@ namespace storpool::model {
 
 // 1..199 of [A-Za-z0-9_.:-], optionally behind one '#'; not "list" or "status".
 absl::Status ValidateVolumeName(std::string_view name);
+// A volume's name with '@' too, so that "volume@ID" is one.
+absl::Status ValidateSnapshotName(std::string_view name);
+// Both of [A-Za-z0-9_.:-], the name 1..199, the value 0..199.
+absl::Status ValidateTag(std::string_view name, std::string_view value);
 // 1..127 of [A-Za-z0-9_-]; not "list".
 absl::Status ValidateGroupName(std::string_view name);
 // 1..199 of [A-Za-z0-9_-]; not "list".

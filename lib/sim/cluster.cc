@@ -121,9 +121,9 @@ absl::Status Cluster::Configure() {
   tmpl.mutable_create_template()->set_place_all("default");
   SP_RETURN_IF_ERROR(metadata_.Do(tmpl).status());
   metadata::Command volume;
-  volume.mutable_create_volume()->set_name("v");
-  volume.mutable_create_volume()->set_template_name("t");
-  volume.mutable_create_volume()->set_size_bytes(options_.load.volume_bytes);
+  volume.mutable_create_volume()->mutable_create()->set_name("v");
+  volume.mutable_create_volume()->mutable_create()->set_template_name("t");
+  volume.mutable_create_volume()->mutable_create()->set_size_bytes(options_.load.volume_bytes);
   SP_RETURN_IF_ERROR(metadata_.Do(volume).status());
   return metadata_.Do(AttachCommand()).status();
 }
