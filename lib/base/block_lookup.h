@@ -1,5 +1,5 @@
-// How blocks are looked up in a line of layers, and what is found (design 4.7). Shared by the
-// chain, which asks, and the store, which knows.
+// What is found where a block is looked up in a line of layers (design 4.7). Shared by the chain,
+// which asks, and the store, which knows.
 #pragma once
 
 #include <cstdint>
@@ -8,13 +8,6 @@
 #include "lib/base/types.h"
 
 namespace storpool {
-
-// One layer of a line as a read sees it for one chunk. A list of them is newest first, down to the
-// oldest. Blocks of the chunk at or beyond `cut_blocks` without an entry in that layer are holes.
-struct LayerView {
-  LayerId layer;
-  uint32_t cut_blocks = kBlocksPerChunk;
-};
 
 struct BlockResult {
   enum class State : uint8_t {

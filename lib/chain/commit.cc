@@ -74,7 +74,8 @@ void CommitUpTo(ReplicaState& s, Version committed, bool answering, Effects& out
         relay.common = s.CommonTo(head);
         relay.answer = {s.chain, entry.session, entry.number, wire::Result::kOk};
         const ClientRef client = s.is_head() ? FindSession(s, entry.session).client : 0;
-        out.Add(AnswerWrite{client, head, std::move(relay)});
+        const uint64_t bytes = uint64_t{entry.place.blocks.count} * kBlockBytes;
+        out.Add(AnswerWrite{client, head, std::move(relay), bytes});
       }
     }
     s.pending.pop_front();
@@ -96,7 +97,7 @@ void TellCommitted(ReplicaState& s, Effects& out) {
 void OnRelayAnswer(ReplicaState& s, const wire::RelayAnswer& relay, Effects& out) {
   const auto session = s.sessions.find(relay.answer.session);
   if (session == s.sessions.end() || session->second.client == 0) return;
-  out.Add(AnswerWrite{session->second.client, s.self.disk, relay});
+  out.Add(AnswerWrite{session->second.client, s.self.disk, relay, 0});
 }
 
 void DropPendingAbove(ReplicaState& s, Version level) {

@@ -7,19 +7,20 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <utility>
 #include <variant>
 #include <vector>
 
-#include "absl/container/inlined_vector.h"
 #include "lib/base/block_lookup.h"
 #include "lib/base/chain_record.h"
 #include "lib/base/entry.h"
 #include "lib/base/request_window.h"
 #include "lib/base/types.h"
 #include "lib/model/chain_config.h"
+#include "lib/model/line_view.h"
 #include "lib/wire/messages.h"
 
 namespace storpool::chain {
@@ -80,13 +81,12 @@ struct SetCommitted {
 
 // ---- Asking the store; `id` comes back with the result --------------------------------------
 
-using LayerViews = absl::InlinedVector<LayerView, 2>;
-
 // -> OnStoreRead. Sees every entry that an earlier effect appended, if `include_pending`.
 struct StoreRead {
   uint64_t id = 0;
   ChunkKey chunk;
-  LayerViews line;
+  std::shared_ptr<const model::LineView> line;  // as seen from `layer`
+  LayerId layer;
   BlockRange blocks;
   bool include_pending = false;
 };
@@ -147,6 +147,7 @@ struct AnswerWrite {
   ClientRef client = 0;
   DiskId head;
   wire::RelayAnswer relay;
+  uint64_t bytes = 0;  // that this member has committed for it, for counting
 };
 struct AnswerRead {
   ClientRef client = 0;

@@ -38,6 +38,30 @@ TEST(Explore, InvariantsHold) {
   EXPECT_GT(sum.promotions, 50u);
 }
 
+// Every read sees the newest committed write in the newest layer, whatever is merged meanwhile and
+// whoever has handed over; at rest all stores are equal (4.8).
+TEST(Explore, InvariantsHoldOverLayers) {
+  Explored sum;
+  for (uint64_t seed = 1; seed <= 500; ++seed) {
+    ExplorerOptions options;
+    options.seed = seed;
+    options.disks = seed % 3 == 0 ? 2 : 3;
+    options.layers = true;
+    const Explored one = Explorer(options).Run();
+    ASSERT_TRUE(one.violations.empty()) << "seed " << seed << ": " << one.violations.front();
+    sum.reads += one.reads;
+    sum.snapshots += one.snapshots;
+    sum.merges += one.merges;
+    sum.hand_overs += one.hand_overs;
+  }
+  std::printf("reads %zu, snapshots %zu, merges %zu, hand-overs %zu\n", sum.reads, sum.snapshots,
+              sum.merges, sum.hand_overs);
+  EXPECT_GT(sum.reads, 200u);
+  EXPECT_GT(sum.snapshots, 1000u);
+  EXPECT_GT(sum.merges, 1000u);
+  EXPECT_GT(sum.hand_overs, 1000u);
+}
+
 // How many seeds it took to find it; 0: not found.
 int SeedsToFind(const Tamper& tamper, bool reuse_sessions = false) {
   for (uint64_t seed = 1; seed <= 1500; ++seed) {

@@ -59,6 +59,7 @@ Explored Explorer::Run() {
 
 void Explorer::Step() {
   const uint64_t dice = random_.Below(1000);
+  if (options_.layers && random_.OneIn(1, 60)) LayerStep();
   if (dice < 560) {
     const DiskId from = AnyDisk(), to = AnyDisk();
     for (uint64_t n = random_.Below(4); n > 0; --n) world_.Deliver(from, to);
@@ -105,6 +106,24 @@ void Explorer::Metadata() {
     Restart(clients_[random_.Below(clients_.size())]);
   }
   GrantFenced();
+}
+
+// Snapshots are made and deleted whatever the clients do; stores hand over when they like.
+void Explorer::LayerStep() {
+  const size_t layers = world_.line.layers.size();
+  const uint64_t dice = random_.Below(10);
+  if (dice < 3 && layers < 5) {
+    const LayerId next(world_.line.version.value() + 1);
+    world_.line.layers.push_back({next, kChunkBytes, kChunkBytes, false, {}});
+    world_.ChangeLine();
+    ++result_.snapshots;
+  } else if (dice < 6 && layers > 1) {
+    world_.RemoveLayer(world_.line.layers[random_.Below(layers - 1)].id, /*merge=*/true);
+    ++result_.merges;
+  } else if (dice >= 6) {
+    world_.store(AnyDisk()).HandOver(world_.line.view);
+    ++result_.hand_overs;
+  }
 }
 
 // A non-empty subset of those that served in the last opened config, and members that are
@@ -166,10 +185,10 @@ void Explorer::NewWrite(Client& client) {
   r.chain = World::kChain;
   r.session = client.session;
   r.number = client.next_number++;
-  r.line_version = LineVersion(1);
+  r.line_version = world_.line.version;
   r.lineage = world_.line.lineage;
   r.chunk = ChunkIndex(0);
-  r.layer = LayerId(1);
+  r.layer = world_.line.newest().id;
   const uint32_t block = static_cast<uint32_t>(random_.Below(kBlocks));
   const uint32_t count = block + 1 < kBlocks && random_.Below(4) == 0 ? 2 : 1;
   for (const auto& [number, other] : client.open) {  // never reorders overlapping ones
@@ -222,9 +241,9 @@ void Explorer::NewRead() {
   r.session = clients_[0].session;
   r.session.generation = Generation(1u << 20);
   r.number = next_read_++;
-  r.line_version = LineVersion(1);
+  r.line_version = world_.line.version;
   r.lineage = world_.line.lineage;
-  r.layer = LayerId(1);
+  r.layer = world_.line.newest().id;
   r.blocks = {static_cast<uint32_t>(random_.Below(kBlocks)), 1};
   reads_[r.number] = {r.blocks.first, invariants_.committed()};
   world_.Read(at, r);
@@ -268,9 +287,16 @@ void Explorer::GrantFenced() {
 void Explorer::TakeAnswers() {
   for (; !world_.write_answers.empty(); world_.write_answers.pop_front()) {
     const wire::WriteAnswer& answer = world_.write_answers.front();
-    if (answer.result != wire::Result::kOk) continue;
     for (Client& client : clients_) {
-      if (client.session == answer.session) client.open.erase(answer.number);
+      const auto open = client.open.find(answer.number);
+      if (client.session != answer.session || open == client.open.end()) continue;
+      if (answer.result == wire::Result::kOk) {
+        client.open.erase(open);
+      } else if (answer.result == wire::Result::kStaleLine ||
+                 answer.result == wire::Result::kGone) {
+        open->second.layer =
+            world_.line.newest().id;  // it is repeated there, with its number (9.3)
+      }
     }
   }
   for (; !world_.read_answers.empty(); world_.read_answers.pop_front()) {
@@ -318,14 +344,19 @@ void Explorer::Heal() {
     violations_.push_back("I8: after all faults healed not everybody serves again");
     return;
   }
-  for (Client& client : clients_) {
-    for (const auto& [number, request] : std::map(client.open)) SendWrite(request);
+  for (int round = 0; round < 2; ++round) {  // the second in the layer that takes writes now
+    for (Client& client : clients_) {
+      for (const auto& [number, request] : std::map(client.open)) SendWrite(request);
+    }
+    world_.Settle(2000);
+    TakeAnswers();
   }
-  world_.Settle(2000);
-  TakeAnswers();
   GrantFenced();
   for (const Client& client : clients_) {
     if (!client.open.empty()) violations_.push_back("I8: a request is never answered");
+  }
+  for (DiskId d : world_.disks()) {
+    if (options_.layers) world_.store(d).HandOver(world_.line.view);
   }
   invariants_.CheckDisks();
   // What is in the stores; that W is written with a later record only does not matter here.

@@ -18,6 +18,7 @@ struct ExplorerOptions {
   uint64_t seed = 1;
   int disks = 3;
   int steps = 3000;
+  bool layers = false;          // snapshots, merges, hand-overs
   bool reuse_sessions = false;  // a planted bug of the client: its next life is the same session
   Tamper tamper;                // a planted bug of the members
 };
@@ -25,6 +26,7 @@ struct ExplorerOptions {
 struct Explored {
   std::vector<std::string> violations;
   size_t writes = 0, reads = 0, opened = 0, voided = 0, crashes = 0, promotions = 0, restarts = 0;
+  size_t snapshots = 0, merges = 0, hand_overs = 0;
 };
 
 class Explorer {
@@ -48,6 +50,7 @@ class Explorer {
   void Step();
   void Metadata();
   void NameSome(bool all);
+  void LayerStep();
   void ClientStep();
   void NewWrite(Client& client);
   void SendWrite(const wire::WriteRequest& request);

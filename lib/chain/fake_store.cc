@@ -30,13 +30,37 @@ void TakeNumber(ChainRecord& record, const Entry& entry) {
 void StoreContent::Put(const Entry& entry) {
   if (entry.kind == EntryKind::kEmpty) return;
   for (uint32_t i = 0; i < entry.place.blocks.count; ++i) {
-    StoredBlock& block = index[{entry.place.lineage, entry.place.chunk, entry.place.layer,
-                                entry.place.blocks.first + i}];
+    const std::optional<BlockKey> key = Owner(
+        {entry.place.lineage, entry.place.chunk, entry.place.layer, entry.place.blocks.first + i});
+    if (!key) continue;
+    StoredBlock& block = index[*key];
     if (block.version > entry.version) continue;  // the higher version stays
     block = {.version = entry.version, .kind = entry.kind, .checksum = 0, .payload = {}};
     if (entry.kind != EntryKind::kData) continue;
     block.checksum = entry.checksums[i];
     block.payload = entry.payload.Slice(size_t{i} * kBlockBytes, kBlockBytes);
+  }
+}
+
+std::optional<BlockKey> StoreContent::Owner(const BlockKey& key) const {
+  const auto& [lineage, chunk, layer, number] = key;
+  if (line == nullptr) return key;
+  const model::LineView::Owner owner = line->OwnerOf(layer);
+  if (!owner.removed) return key;
+  const uint64_t byte = uint64_t{chunk.value()} * kChunkBytes + uint64_t{number} * kBlockBytes;
+  if (owner.layer == LayerId() || byte >= owner.dead_from_bytes) return std::nullopt;
+  return BlockKey{lineage, chunk, owner.layer, number};
+}
+
+void StoreContent::HandOver(std::shared_ptr<const model::LineView> by) {
+  line = std::move(by);
+  const std::map<BlockKey, StoredBlock> before = std::move(index);
+  index.clear();
+  for (const auto& [key, block] : before) {
+    const std::optional<BlockKey> owner = Owner(key);
+    if (!owner) continue;
+    StoredBlock& kept = index[*owner];
+    if (kept.version < block.version) kept = block;
   }
 }
 
@@ -80,7 +104,9 @@ void StoreContent::Apply(const Record& r) {
                  [&](const AppendEndSession& x) { record.windows.erase(x.session); },
                  [&](const AppendDiscardChain&) {
                    const ChainRecord old = std::move(record);
+                   std::shared_ptr<const model::LineView> kept = std::move(line);
                    *this = StoreContent();
+                   line = std::move(kept);
                    record.chain = old.chain;
                    record.epoch = old.epoch;
                  },
@@ -91,7 +117,9 @@ void StoreContent::Apply(const Record& r) {
 bool StoreContent::Has(Version version, const Place& place) const {
   if (pending.contains(version)) return true;
   for (uint32_t b = place.blocks.first; b < place.blocks.end(); ++b) {
-    const auto it = index.find({place.lineage, place.chunk, place.layer, b});
+    const std::optional<BlockKey> key = Owner({place.lineage, place.chunk, place.layer, b});
+    if (!key) continue;
+    const auto it = index.find(*key);
     if (it == index.end() || it->second.version < version) return false;
   }
   return true;
@@ -135,45 +163,54 @@ void FakeStore::Crash() {
   content_ = durable_;
 }
 
+void FakeStore::HandOver(const std::shared_ptr<const model::LineView>& by) {
+  content_.HandOver(by);
+  durable_.HandOver(by);
+}
+
 StoreReadResult FakeStore::Read(const StoreRead& read, std::vector<BlockResult>& results) const {
   StoreContent seen = content_;
   if (read.include_pending) seen.Commit(Version::FromRaw(UINT64_MAX));
   results.assign(read.blocks.count, BlockResult());
   Buffer payload = pool_.AllocateZeroed(size_t{read.blocks.count} * kBlockBytes);
   for (uint32_t i = 0; i < read.blocks.count; ++i) {
-    for (const LayerView& view : read.line) {
-      const uint32_t b = read.blocks.first + i;
-      const BlockKey key{read.chunk.lineage, read.chunk.chunk, view.layer, b};
-      const auto it = seen.index.find(key);
-      if (it == seen.index.end()) {
-        if (b < view.cut_blocks) continue;
-        results[i].state = BlockResult::State::kHole;
-        break;
-      }
-      const StoredBlock& block = it->second;
-      results[i] = {BlockResult::State::kHole, view.layer, block.version, block.checksum};
-      if (block.kind == EntryKind::kHole) break;
-      const auto damaged = damaged_.find(key);
-      if (damaged != damaged_.end() && damaged->second == block.version &&
-          block.payload.data() == content_.index.at(key).payload.data()) {
-        results[i].state = BlockResult::State::kDamaged;
-        break;
-      }
-      results[i].state = BlockResult::State::kData;
-      std::memcpy(payload.data() + size_t{i} * kBlockBytes, block.payload.data(), kBlockBytes);
-      break;
+    const uint32_t number = read.blocks.first + i;
+    const uint64_t byte =
+        uint64_t{read.chunk.chunk.value()} * kChunkBytes + uint64_t{number} * kBlockBytes;
+    model::LayerSearch search(*read.line, read.layer, byte);
+    const std::pair<const BlockKey, StoredBlock>* found = nullptr;
+    for (const auto& item : seen.index) {
+      const auto& [lineage, chunk, layer, at] = item.first;
+      if (ChunkKey{lineage, chunk} != read.chunk || at != number) continue;
+      if (search.Take(layer, item.second.version)) found = &item;
     }
+    if (found == nullptr) {
+      if (search.floor != LayerId()) results[i].state = BlockResult::State::kHole;
+      continue;
+    }
+    const StoredBlock& block = found->second;
+    results[i] = {BlockResult::State::kHole, search.found, block.version, block.checksum};
+    if (block.kind == EntryKind::kHole) continue;
+    results[i].state = BlockResult::State::kData;
+    const auto damaged = damaged_.find(found->first);
+    if (damaged != damaged_.end() && damaged->second == block.version &&
+        block.payload.data() == content_.index.at(found->first).payload.data()) {
+      results[i].state = BlockResult::State::kDamaged;
+      continue;
+    }
+    std::memcpy(payload.data() + size_t{i} * kBlockBytes, block.payload.data(), kBlockBytes);
   }
   return {read.id, true, results, std::move(payload)};
 }
 
 StoreScanResult FakeStore::Scan(const StoreScan& scan) const {
-  StoreScanResult result{.id = scan.id,
-                         .ok = true,
-                         .cursor = 0,
-                         .at_end = true,
-                         .line_version = LineVersion(1),
-                         .entries = {}};
+  StoreScanResult result{
+      .id = scan.id,
+      .ok = true,
+      .cursor = 0,
+      .at_end = true,
+      .line_version = content_.line == nullptr ? LineVersion(1) : content_.line->version(),
+      .entries = {}};
   for (const auto& [key, block] : content_.index) {
     const auto& [lineage, chunk, layer, number] = key;
     if (ChunkKey{lineage, chunk} != scan.chunk || block.version <= scan.above) continue;

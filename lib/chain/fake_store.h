@@ -5,6 +5,7 @@
 
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <tuple>
 #include <variant>
@@ -13,6 +14,7 @@
 #include "lib/base/chain_record.h"
 #include "lib/chain/effects.h"
 #include "lib/model/chain_config.h"
+#include "lib/model/line_view.h"
 
 namespace storpool::chain {
 
@@ -31,14 +33,19 @@ struct StoreContent {
   std::optional<model::NamedConfig> config;
   std::map<Version, Entry> pending;
   std::map<BlockKey, StoredBlock> index;
+  // By which layers have been handed over (4.8); nullptr: none has.
+  std::shared_ptr<const model::LineView> line;
 
   void Apply(const Record& record);
   void Commit(Version committed);
+  void HandOver(std::shared_ptr<const model::LineView> by);
   // Is the entry here, as pending, or its blocks in this or a newer version?
   bool Has(Version version, const Place& place) const;
 
  private:
   void Put(const Entry& entry);
+  // Whose the block is now, std::nullopt if nobody's.
+  std::optional<BlockKey> Owner(const BlockKey& key) const;
 };
 
 class FakeStore {
@@ -52,6 +59,8 @@ class FakeStore {
   uint64_t MakeDurable(size_t count);
   size_t not_durable() const { return records_not_durable_; }
   void Crash();
+  // At once, and as if it was durable: what a crash takes back is done again (docs/disk-format.md).
+  void HandOver(const std::shared_ptr<const model::LineView>& by);
 
   StoreReadResult Read(const StoreRead& read, std::vector<BlockResult>& results) const;
   StoreScanResult Scan(const StoreScan& scan) const;

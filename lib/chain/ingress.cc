@@ -32,6 +32,7 @@ void LookUp(ReplicaState& s, Ingress& op, BlockRange blocks, Effects& out) {
   out.Add(StoreRead{.id = lookup.read,
                     .chunk = {op.request.lineage, op.request.chunk},
                     .line = op.line,
+                    .layer = op.request.layer,
                     .blocks = blocks,
                     .include_pending = true});  // hazard 2.4
 }
@@ -218,6 +219,10 @@ void PumpIngress(ReplicaState& s, Instant, Effects& out) {
       ++i;
       continue;
     }
+    if (HasNewerLayer(s, op.request)) {  // I9: ordered while this one waited
+      Fail(s, i, Result::kStaleLine, out);
+      continue;
+    }
     if (NeedsBase(op)) {
       Fail(s, i, Result::kNeedsBase, out);
       continue;
@@ -234,6 +239,22 @@ void PumpIngress(ReplicaState& s, Instant, Effects& out) {
     for (Entry& entry : entries) Order(s, std::move(entry), out);
   }
   AskCredits(s, lacking_bytes, out);
+}
+
+void RefuseWrites(ReplicaState& s, const model::Line& line, Instant now, Effects& out) {
+  bool any = false;
+  for (size_t i = 0; i < s.ingress.size();) {
+    const wire::WriteRequest& r = s.ingress[i].request;
+    const model::Layer* layer = line.Find(r.layer);
+    const bool gone = line.dropped || layer == nullptr;
+    if (r.lineage != line.lineage || (!gone && !layer->sealed)) {
+      ++i;
+      continue;
+    }
+    any = true;
+    Fail(s, i, gone ? Result::kGone : Result::kStaleLine, out);
+  }
+  if (any) PumpIngress(s, now, out);
 }
 
 void FailForRoom(ReplicaState& s, Effects& out) {

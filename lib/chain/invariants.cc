@@ -66,10 +66,15 @@ void Invariants::OnOrdered(const Entry& entry) {
   for (uint32_t b = entry.place.blocks.first; b < entry.place.blocks.end(); ++b) {
     if (entry.kind != EntryKind::kEmpty) blocks_[b].push_back(entry.version);
   }
+  // What a level-out has voided was ordered by nobody.
   LayerId& newest = newest_layer_[entry.place.lineage];
-  if (entry.place.layer < newest) {
-    Violated("I9: " + ToString(entry.version) + " is ordered in an older layer");
-  }
+  const bool older = entry.place.layer < newest &&
+                     std::any_of(ordered_.begin(), ordered_.end(), [&](const auto& other) {
+                       return other.second.place.lineage == entry.place.lineage &&
+                              other.second.place.layer > entry.place.layer &&
+                              !IsVoided(other.first);
+                     });
+  if (older) Violated("I9: " + ToString(entry.version) + " is ordered in an older layer");
   newest = std::max(newest, entry.place.layer);
   if (entry.number == 0) return;
   Version& version = requests_[{entry.session, entry.number}];

@@ -24,9 +24,8 @@ Result CheckRead(const ReplicaState& s, const wire::ReadRequest& r, const model:
   if (IsFenced(s, r.session)) return Result::kFenced;  // the tail, for reads (S3)
   if (line.dropped) return Result::kGone;
   if (r.line_version > line.version) return Result::kStaleLine;
-  const auto layer = std::find_if(line.layers.begin(), line.layers.end(),
-                                  [&](const model::Layer& l) { return l.id == r.layer; });
-  if (layer == line.layers.end()) return Result::kGone;
+  const model::Layer* layer = line.Find(r.layer);
+  if (layer == nullptr) return Result::kGone;
   if (r.blocks.count == 0 || r.blocks.count > kRequestBlocksMax) return Result::kBeyondEnd;
   if (r.blocks.first >= kBlocksPerChunk || r.blocks.end() > kBlocksPerChunk) {
     return Result::kBeyondEnd;
@@ -103,15 +102,6 @@ uint32_t BlocksBelow(uint64_t volume_bytes, ChunkIndex chunk) {
 
 }  // namespace
 
-LayerViews ViewLine(const model::Line& line, LayerId from, ChunkIndex chunk) {
-  LayerViews views;
-  for (auto layer = line.layers.rbegin(); layer != line.layers.rend(); ++layer) {
-    if (layer->id > from) continue;
-    views.push_back({layer->id, BlocksBelow(layer->cut_bytes, chunk)});
-  }
-  return views;
-}
-
 uint32_t ForeignBlocks(const model::Line& line, ChunkIndex chunk) {
   return line.foreign_parent ? BlocksBelow(line.foreign_parent->size_bytes, chunk) : 0;
 }
@@ -127,7 +117,8 @@ void OnRead(ReplicaState& s, const wire::ReadRequest& r, ClientRef client, const
   read->foreign_blocks = ForeignBlocks(line, r.chunk);
   out.Add(StoreRead{.id = id,
                     .chunk = {r.lineage, r.chunk},
-                    .line = ViewLine(line, r.layer, r.chunk),
+                    .line = line.view,
+                    .layer = r.layer,
                     .blocks = r.blocks});
 }
 
@@ -219,6 +210,15 @@ void RetryReads(ReplicaState& s, bool ask_again, Instant now, Effects& out) {
 
 void RefuseReads(ReplicaState& s, Result result, Effects& out) {
   s.reads.ForEach([&](uint64_t id, PendingRead&) { FinishRead(s, id, result, out); });
+}
+
+void RefuseReads(ReplicaState& s, const model::Line& line, Effects& out) {
+  s.reads.ForEach([&](uint64_t id, PendingRead& read) {
+    if (read.request.lineage != line.lineage) return;
+    if (line.dropped || line.Find(read.request.layer) == nullptr) {
+      FinishRead(s, id, Result::kGone, out);
+    }
+  });
 }
 
 }  // namespace storpool::chain

@@ -59,6 +59,7 @@ void AskPendingToo(ReplicaState& s, uint64_t id, RepairServe& serve, bool pendin
   out.Add(StoreRead{.id = id,
                     .chunk = serve.ask.chunk,
                     .line = serve.line,
+                    .layer = serve.ask.layer,
                     .blocks = serve.ask.blocks,
                     .include_pending = pending});
 }
@@ -84,7 +85,7 @@ void OnRepairRead(ReplicaState& s, const wire::RepairRead& ask, const model::Lin
   if (!s.opened() || ask.common.epoch != s.epoch || !bounded) return;
   const auto [id, serve] = s.repair_serves.Take();
   serve->ask = ask;
-  serve->line = ViewLine(line, ask.layer, ask.chunk.chunk);
+  serve->line = line.view;
   AskPendingToo(s, id, *serve, /*pending=*/false, out);
 }
 

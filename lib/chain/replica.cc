@@ -315,8 +315,11 @@ void Replica::OnStoreFailed(Instant, Effects& out) {
   SetTimerIfChanged(out);
 }
 
-void Replica::OnLineKnown(LineageId lineage, LineVersion version, Instant, Effects& out) {
-  chain::OnLineKnown(*state_, lineage, version, out);
+void Replica::OnLineKnown(const model::Line& line, Instant now, Effects& out) {
+  chain::OnLineKnown(*state_, line, out);
+  RefuseWrites(*state_, line, now, out);
+  RefuseReads(*state_, line, out);
+  SetTimerIfChanged(out);
 }
 
 void Replica::OnTimer(Instant now, Effects& out) {

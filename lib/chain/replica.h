@@ -107,7 +107,8 @@ class Replica {
   void OnStorePending(StorePendingResult&& result, Instant now, Effects& out);
   void OnRoom(RoomFor purpose, uint64_t bytes, bool granted, Instant now, Effects& out);
   void OnStoreFailed(Instant now, Effects& out);
-  void OnLineKnown(LineageId lineage, LineVersion version, Instant now, Effects& out);
+  // The node has this line now: asked for, or newer than before.
+  void OnLineKnown(const model::Line& line, Instant now, Effects& out);
   void OnTimer(Instant now, Effects& out);
 
   ReplicaStatus status() const;

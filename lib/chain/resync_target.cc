@@ -183,11 +183,11 @@ void OnSyncChunkEnd(ReplicaState& s, const wire::SyncChunkEnd& end, Effects& out
   out.Add(NeedLine{end.chunk.lineage, end.line_version});
 }
 
-void OnLineKnown(ReplicaState& s, LineageId lineage, LineVersion version, Effects& out) {
+void OnLineKnown(ReplicaState& s, const model::Line& line, Effects& out) {
   if (s.role != Role::kSyncing) return;
   for (size_t i = 0; i < s.sync_target.chunks.size(); ++i) {
     SyncTarget::ScannedChunk& chunk = s.sync_target.chunks[i];
-    if (chunk.end.chunk.lineage == lineage && chunk.end.line_version <= version) {
+    if (chunk.end.chunk.lineage == line.lineage && chunk.end.line_version <= line.version) {
       chunk.line_known = true;
     }
   }

@@ -112,11 +112,15 @@ std::string Scenario::Command(const Words& words) {
   if (verb == "layer") {
     model::Line& line = world_->line;
     const LayerId layer(static_cast<uint32_t>(std::stoul(words.at(1))));
-    if (line.newest().id < layer) line.layers.push_back({layer, kChunkBytes, kChunkBytes, false});
+    if (line.newest().id < layer) {
+      line.layers.push_back({layer, kChunkBytes, kChunkBytes, false, {}});
+    }
     if (Has(words, "foreign")) {
       line.foreign_parent = model::ForeignParent{LineageId(6), LayerId(1), kChunkBytes};
     }
-    line.version = LineVersion(line.version.value() + 1);
+    world_->ChangeLine();
+  } else if (verb == "merge" || verb == "free") {
+    world_->RemoveLayer(LayerId(static_cast<uint32_t>(std::stoul(words.at(1)))), verb == "merge");
   } else if (verb == "full" || verb == "room") {
     world_->room_denied = verb == "full";
   } else if (verb == "settle") {
@@ -158,6 +162,8 @@ std::string Scenario::Links(const Words& words) {
         world_->Start(disk, Has(words, "damaged"));
       } else if (verb == "discard") {
         world_->Discard(disk);
+      } else if (verb == "hand-over") {
+        world_->store(disk).HandOver(world_->line.view);
       } else {
         return "unknown command";
       }
@@ -245,7 +251,8 @@ std::string Scenario::Read(const Words& words) {
   r.number = next_read_++;
   r.line_version = world_->line.version;
   r.lineage = world_->line.lineage;
-  r.layer = world_->line.newest().id;
+  r.layer =
+      LayerId(static_cast<uint32_t>(Number(words, "layer", world_->line.newest().id.value())));
   r.blocks = {static_cast<uint32_t>(Number(words, "block", 0)), 1};
   world_->Read(at, r);
   return "";
@@ -296,14 +303,15 @@ std::string Scenario::ExpectState(DiskId disk, const Words& words) {
 
 std::string Scenario::ExpectBlock(const Words& words) {
   const StoreContent& disk = world_->store(Disk(words.at(1)[0])).durable();
-  const auto it = disk.index.find({world_->line.lineage, ChunkIndex(0), LayerId(1),
+  const auto it = disk.index.find({world_->line.lineage, ChunkIndex(0),
+                                   LayerId(static_cast<uint32_t>(Number(words, "layer", 1))),
                                    static_cast<uint32_t>(std::stoul(words.at(2)))});
   std::string got = "none";
   if (it != disk.index.end()) {
     got = it->second.kind == EntryKind::kData ? Letters(it->second.payload.data()) : "hole";
     got += " @ " + ToString(it->second.version);
   }
-  const std::string wanted = Join(words, 4);
+  const std::string wanted = Join(words, words.at(3) == "=" ? 4 : 5);
   return got == wanted ? "" : "it is: " + got;
 }
 

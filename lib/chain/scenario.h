@@ -7,17 +7,26 @@
 //     [excluded=V]             the syncing ones were excluded by an opening at V
 //   tell abc                   tells the newest name again
 //   open [abc]                 metadata marks it opened and tells these members (default: all)
-//   write N at=a block=B [data=X|hole] [count=C] [sector=S sectors=K] [session=G] [mark=M] [fill]
-//   [layer=L] read at=c block=B          -> next `expect read` deliver ab [N]             messages
-//   from a to b, all or N durable abc                makes everything appended durable run abc the
-//   store's answers to these disks settle [MS]                everything until nothing is left to
-//   do; then time passes wait MS                    time passes, nothing else layer N [foreign] the
-//   line has a newer layer; and a foreign parent discard a                  metadata orders a
-//   former member to forget the chain crash a | start a [damaged] | cut ab | mend ab | raise CLIENT
-//   GENERATION | full | room | damage a B > text                     the next line of the trace
-//   that the last command left expect a: serving 2 open D=1.3 W=1.3 pending=0 expect answer N ok
-//   among the answers to writes so far expect read X|zeroes|REFUSAL expect block a B = X|hole|none
-//   @ VERSION     durable on the disk
+//   write N at=a block=B [data=X|hole|fill] [count=C] [sector=S sectors=K] [session=G] [mark=M]
+//     [layer=L]
+//   read at=c block=B [layer=L]          -> next `expect read`
+//   deliver ab [N]             messages from a to b, all or N
+//   durable abc                makes everything appended durable
+//   run abc                    the store's answers to these disks
+//   settle [MS]                everything until nothing is left to do; then time passes
+//   wait MS                    time passes, nothing else
+//   layer N [foreign]          the line has a newer layer; and a foreign parent
+//   merge N | free N           the line has removed layer N: its entries go to the next newer one,
+//                              or nowhere
+//   hand-over ab               their stores move what stands in removed layers
+//   discard a                  metadata orders a former member to forget the chain
+//   crash a | start a [damaged] | cut ab | mend ab | raise CLIENT GENERATION | full | room
+//   damage a B                 block B of layer 1 is damaged there
+//   > text                     the next line of the trace that the last command left
+//   expect a: serving 2 open D=1.3 W=1.3 pending=0
+//   expect answer N ok         among the answers to writes so far
+//   expect read X|zeroes|absent|REFUSAL
+//   expect block a B [layer=L] = X|hole|none @ VERSION     durable on the disk
 #pragma once
 
 #include <map>

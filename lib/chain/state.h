@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -71,7 +72,7 @@ struct Ingress {
   enum class Stage : uint8_t { kWaiting, kReading, kReady };
   Stage stage = Stage::kWaiting;
   wire::WriteRequest request;
-  LayerViews line;
+  std::shared_ptr<const model::LineView> line;
   uint32_t foreign_blocks = 0;  // blocks of the chunk that a foreign parent may have (9.4)
   BlockRange blocks;            // all that the request touches
   std::vector<Lookup> lookups;  // at most two
@@ -100,7 +101,7 @@ struct Repair {
 // Another mirror's question, being read here (repair.cc).
 struct RepairServe {
   wire::RepairRead ask;
-  LayerViews line;
+  std::shared_ptr<const model::LineView> line;
   bool pending_tried = false;
 };
 

@@ -22,6 +22,8 @@ void Order(ReplicaState& s, Entry&& entry, Effects& out);
 void Accept(ReplicaState& s, Entry&& entry, Effects& out);
 // Remembers an entry that the store has, or is given next, as pending.
 void AddPending(ReplicaState& s, const Entry& entry, uint64_t record);
+// Whether a write was ordered in a newer layer than that of the request (I9).
+bool HasNewerLayer(const ReplicaState& s, const wire::WriteRequest& request);
 void AnswerWriteWith(const ReplicaState& s, const wire::WriteRequest& request, ClientRef client,
                      wire::Result result, Effects& out);
 void Hint(const ReplicaState& s, ClientRef client, Effects& out);
@@ -29,6 +31,8 @@ void Hint(const ReplicaState& s, ClientRef client, Effects& out);
 // ---- ingress.cc: requests that wait at the head (4.11, 4.13) --------------------------------
 // Orders, reads for, or fails what can go on.
 void PumpIngress(ReplicaState& s, Instant now, Effects& out);
+// Fails those in layers that take no more writes by this line (I9).
+void RefuseWrites(ReplicaState& s, const model::Line& line, Instant now, Effects& out);
 bool OverlapsIngress(const ReplicaState& s, const wire::WriteRequest& request,
                      const BlockRange& blocks);
 void OnLookup(ReplicaState& s, StoreReadResult&& result, Instant now, Effects& out);
@@ -117,7 +121,8 @@ void OnConfirmAnswer(ReplicaState& s, const wire::ConfirmAnswer& answer, Instant
 // Looks at the waiting reads again; repeats the question to the members (`ask_again`).
 void RetryReads(ReplicaState& s, bool ask_again, Instant now, Effects& out);
 void RefuseReads(ReplicaState& s, wire::Result result, Effects& out);
-LayerViews ViewLine(const model::Line& line, LayerId from, ChunkIndex chunk);
+// Of layers that are not in the line any more.
+void RefuseReads(ReplicaState& s, const model::Line& line, Effects& out);
 uint32_t ForeignBlocks(const model::Line& line, ChunkIndex chunk);
 
 // ---- repair.cc: damaged blocks (4.12) -------------------------------------------------------
@@ -188,7 +193,7 @@ void OnSyncScanEnd(ReplicaState& s, const wire::SyncScanEnd& end, Effects& out);
 // W of the source, from any frame of it.
 void OnSourceCommitted(ReplicaState& s, Version committed, Effects& out);
 void OnSyncEndAtTarget(ReplicaState& s, const wire::SyncEnd& end, Instant now, Effects& out);
-void OnLineKnown(ReplicaState& s, LineageId lineage, LineVersion version, Effects& out);
+void OnLineKnown(ReplicaState& s, const model::Line& line, Effects& out);
 void AdvanceSync(ReplicaState& s, Effects& out);
 // Voids the stream, keeps what is committed (5.6, R6).
 void BreakSync(ReplicaState& s, Effects& out);

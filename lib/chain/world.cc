@@ -34,11 +34,39 @@ World::World(int disks) : pool_(std::make_unique<BufferPool>()) {
   line.lineage = LineageId(7);
   line.volume = VolumeId(5);
   line.version = LineVersion(1);
-  line.layers.push_back({LayerId(1), kChunkBytes, kChunkBytes, false});
+  line.layers.push_back({LayerId(1), kChunkBytes, kChunkBytes, false, {}});
+  line.MakeView();
   newest.named.chain = newest.last_opened.chain = kChain;
 }
 
 World::~World() = default;
+
+void World::ChangeLine() {
+  line.version = LineVersion(line.version.value() + 1);
+  line.MakeView();
+  for (DiskId disk : disks_) {
+    if (!alive(disk)) continue;
+    Run(disk, [this](Replica& r, Effects& out) { r.OnLineKnown(line, now_, out); });
+  }
+}
+
+void World::RemoveLayer(LayerId layer, bool merge) {
+  const auto at = std::find_if(line.layers.begin(), line.layers.end(),
+                               [layer](const model::Layer& l) { return l.id == layer; });
+  SP_CHECK(at != line.layers.end() && (!merge || at + 1 != line.layers.end()));
+  model::RemovedLayer removed{layer, LayerId(), 0, LineVersion(line.version.value() + 1)};
+  if (merge) {
+    model::Layer& child = *(at + 1);
+    removed.into = child.id;
+    removed.cut_bytes = child.cut_bytes;
+    child.cut_bytes = std::min(child.cut_bytes, at->cut_bytes);
+  }
+  line.layers.erase(at);
+  line.removed.push_back(removed);
+  std::sort(line.removed.begin(), line.removed.end(),
+            [](const auto& a, const auto& b) { return a.layer < b.layer; });
+  ChangeLine();
+}
 
 void World::Start(DiskId disk, bool damaged) {
   Node& node = nodes_.at(disk);
@@ -291,7 +319,7 @@ void World::ExecuteOne(DiskId disk, Effect& effect) {
     });
   } else if (auto* need = std::get_if<NeedLine>(&effect)) {
     later([this, r, ask = *need](Effects& out) {
-      r->OnLineKnown(ask.lineage, ask.version, now_, out);
+      if (ask.version <= line.version) r->OnLineKnown(line, now_, out);
     });
   } else if (auto* send = std::get_if<Send>(&effect)) {
     Push(disk, send->to, std::move(send->message));

@@ -84,6 +84,10 @@ class World {
   void Read(DiskId at, const wire::ReadRequest& request);
 
   model::Line line;
+  // The line has changed: the next version, and every member hears of it.
+  void ChangeLine();
+  // A layer of it is merged into the next newer one, or freed (4.8).
+  void RemoveLayer(LayerId layer, bool merge);
   model::NamedConfig newest;       // as metadata has it
   std::optional<OpenReady> ready;  // the last that was said
   std::vector<model::Raise> raises;

@@ -54,14 +54,12 @@ Result CheckLayer(const ReplicaState& s, const WriteRequest& r, const model::Lin
   if (r.op == WriteOp::kFill && (r.line_version != line.version || !line.foreign_parent)) {
     return Result::kStaleLine;  // 9.4
   }
-  const auto layer = std::find_if(line.layers.begin(), line.layers.end(),
-                                  [&](const model::Layer& l) { return l.id == r.layer; });
-  if (layer == line.layers.end()) return Result::kGone;
+  const model::Layer* layer = line.Find(r.layer);
+  if (layer == nullptr) return Result::kGone;
   if (layer->sealed) return Result::kStaleLine;
   if (r.layer != line.newest().id) {
-    if (layer + 2 != line.layers.end() || !s.knows_layers) return Result::kStaleLine;
-    const auto seen = s.newest_layer.find(r.lineage);
-    if (seen != s.newest_layer.end() && seen->second > r.layer) return Result::kStaleLine;
+    if (layer + 1 != &line.newest() || !s.knows_layers) return Result::kStaleLine;
+    if (HasNewerLayer(s, r)) return Result::kStaleLine;
   }
   const uint64_t end =
       uint64_t{r.chunk.value()} * kChunkBytes + uint64_t{r.first_sector + r.sectors} * kSectorBytes;
@@ -97,12 +95,17 @@ Result CheckRequest(const ReplicaState& s, const WriteRequest& r, const model::L
 
 }  // namespace
 
+bool HasNewerLayer(const ReplicaState& s, const WriteRequest& r) {
+  const auto newest = s.newest_layer.find(r.lineage);
+  return newest != s.newest_layer.end() && newest->second > r.layer;
+}
+
 void AnswerWriteWith(const ReplicaState& s, const WriteRequest& request, ClientRef client,
                      Result result, Effects& out) {
   wire::RelayAnswer relay;
   relay.common = s.CommonTo(s.self.disk);
   relay.answer = {s.chain, request.session, request.number, result, request.attempt};
-  out.Add(AnswerWrite{client, s.self.disk, std::move(relay)});
+  out.Add(AnswerWrite{client, s.self.disk, std::move(relay), 0});
 }
 
 void Hint(const ReplicaState& s, ClientRef client, Effects& out) {
@@ -143,7 +146,7 @@ void OnWrite(ReplicaState& s, WriteRequest&& r, ClientRef client, const model::L
     return AskCredits(s, 0, out);
   }
   Ingress& op = s.ingress.emplace_back();
-  op.line = ViewLine(line, r.layer, r.chunk);
+  op.line = line.view;
   op.foreign_blocks = ForeignBlocks(line, r.chunk);
   op.blocks = blocks;
   op.request = std::move(r);

@@ -60,6 +60,12 @@ void AddNote(StreamWriter& index, std::string_view key, std::string_view value) 
   } while (at < value.size());
 }
 
+void AddLine(StreamWriter& index, const LineAndForgotten& what, bool complete) {
+  for (const std::string& body : LinePieces(what, complete)) {
+    AddText(index, RecordKind::kLine, body.data(), body.size(), {}, {});
+  }
+}
+
 void AddSessions(StreamWriter& index, ChainId chain, const ChainRecord& r) {
   SessionRecord record;
   record.chain = chain.raw();
@@ -77,6 +83,21 @@ void AddSessions(StreamWriter& index, ChainId chain, const ChainRecord& r) {
     record.generation = generation.value();
     Add(index, RecordKind::kMinGeneration, record);
   }
+}
+
+void AddPage(StreamWriter& index, const ChunkKey& key, ChainId chain, const Index::Page& page) {
+  PageRecord record;
+  record.lineage = key.lineage.value();
+  record.chunk = key.chunk.value();
+  record.layer = page.layer.value();
+  record.chain = chain.raw();
+  record.run = static_cast<uint8_t>(page.run);
+  record.flags = page.uniform_hole ? PageRecord::kUniformHole : 0;
+  record.entry_count = static_cast<uint16_t>(page.uniform_hole ? 1 : page.count());
+  std::copy(page.bitmap.begin(), page.bitmap.end(), std::begin(record.bitmap));
+  const IndexEntry* entries = page.uniform_hole ? &page.only : page.entries;
+  AddText(index, RecordKind::kPage, &record, sizeof record,
+          {reinterpret_cast<const char*>(entries), record.entry_count * sizeof(IndexEntry)}, {});
 }
 
 }  // namespace
@@ -110,6 +131,14 @@ void ChunkStoreImpl::SnapshotChains(StreamWriter& index) {
   }
 }
 
+void ChunkStoreImpl::SnapshotLines(StreamWriter& index) {
+  for (const auto& [lineage, line] : state_.lines().all()) {
+    AddLine(index, state_.lines().WithForgotten(lineage), true);
+  }
+  // The last piece comes in the log.
+  if (state_.lines().partial()) AddLine(index, *state_.lines().partial(), false);
+}
+
 void ChunkStoreImpl::SnapshotSegments(StreamWriter& index) {
   constexpr uint32_t kPerRecord = 65536;
   for (uint32_t first = 0; first < segments_.size(); first += kPerRecord) {
@@ -129,21 +158,11 @@ void ChunkStoreImpl::SnapshotPages(StreamWriter& index, const ChunkKey& key, Ind
                                    bool all) {
   if (!all && !chunk.dirty) return;
   chunk.dirty = false;
-  for (Index::Page& page : chunk.pages) {
-    if (!all && !page.dirty) continue;
-    page.dirty = false;
-    PageRecord record;
-    record.lineage = key.lineage.value();
-    record.chunk = key.chunk.value();
-    record.layer = page.layer.value();
-    record.chain = chunk.chain.raw();
-    record.run = static_cast<uint8_t>(page.run);
-    record.flags = page.uniform_hole ? PageRecord::kUniformHole : 0;
-    record.entry_count = static_cast<uint16_t>(page.uniform_hole ? 1 : page.count());
-    std::copy(page.bitmap.begin(), page.bitmap.end(), std::begin(record.bitmap));
-    const IndexEntry* entries = page.uniform_hole ? &page.only : page.entries;
-    AddText(index, RecordKind::kPage, &record, sizeof record,
-            {reinterpret_cast<const char*>(entries), record.entry_count * sizeof(IndexEntry)}, {});
+  for (Index::Pages& pages : chunk.runs) {
+    for (Index::Page& page : pages) {
+      if (all || page.dirty) AddPage(index, key, chunk.chain, page);
+      page.dirty = false;
+    }
   }
 }
 
@@ -186,6 +205,7 @@ Task ChunkStoreImpl::Checkpoint() {
   new_index_segments_.clear();
   const uint64_t bytes_before = index.bytes_written();
   SnapshotSegments(index);
+  SnapshotLines(index);
   SnapshotChains(index);
   index.Poke();
   ChunkKey next;

@@ -29,6 +29,7 @@
 #include "lib/env/device.h"
 #include "lib/env/log_sink.h"
 #include "lib/env/reactor.h"
+#include "lib/model/line_view.h"
 
 namespace storpool::chunkstore {
 
@@ -75,6 +76,8 @@ class StoreEvents {
   virtual void OnFailed(const absl::Status& status) = 0;
   // free_bytes grew after Reserve had denied.
   virtual void OnRoom() = 0;
+  // LineOf says something else than before.
+  virtual void OnLine(LineageId) {}
 };
 
 // A read of blocks of one chunk. The caller owns it and keeps it and its memory until OnDone.
@@ -85,7 +88,8 @@ class ReadOp {
   virtual void OnDone(const absl::Status& status) = 0;
 
   ChunkKey chunk;
-  std::span<const LayerView> line;
+  std::shared_ptr<const model::LineView> line;  // as seen from `layer`
+  LayerId layer;
   BlockRange blocks;
   bool include_pending = false;    // the newest version, not the newest committed (heads, 4.13)
   std::span<BlockResult> results;  // blocks.count of them
@@ -95,6 +99,28 @@ class ReadOp {
  private:
   friend class ChunkStoreImpl;
   void* state_ = nullptr;  // of the store while under way
+};
+
+// What a store has of a lineage's line.
+struct KeptLine {
+  LineVersion durable;      // this version would survive power loss now; 0: none
+  LineVersion handed_over;  // all that this version removed is handed over or freed (4.8)
+  uint64_t chunks_left = 0;
+};
+
+// What layers hold, counted chunk by chunk. Data blocks only.
+struct LayerCount {
+  uint64_t stored_blocks = 0;
+  // That go if the layer is deleted: the next newer layer has an entry there, or there is none.
+  uint64_t freed_blocks = 0;
+};
+struct LayerCounter {
+  LineageId lineage;
+  std::shared_ptr<const model::LineView> line;
+  std::vector<ChainId> chains;  // whose chunks count; sorted
+  ChunkIndex next;              // where to go on
+  bool at_end = false;
+  std::map<LayerId, LayerCount> counts;
 };
 
 // One step of a scan for a resync (design 5.6): committed entries of one chunk, all layers, whose
@@ -182,6 +208,13 @@ class ChunkStore {
   virtual uint64_t AppendDiscardChain(ChainId chain) = 0;
   // Forgets a lineage: all entries of all its layers are freed (volume delete, 4.8).
   virtual uint64_t AppendDropLineage(LineageId lineage) = 0;
+  // Keeps a whole line, if it is newer than what is kept. What it has removed counts as handed over
+  // from the seal on, however it stands in the index; when the line is durable it is moved there,
+  // beside I/O, or freed (4.8).
+  virtual uint64_t AppendLine(const model::Line& line) = 0;
+  virtual KeptLine LineOf(LineageId lineage) const = 0;
+  // Those kept, sealed ones only, with their views.
+  virtual const std::map<LineageId, model::Line>& lines() const = 0;
   // Small values for the owner of the disk: the last map. Replaces what stood under the key.
   virtual uint64_t AppendNote(std::string key, std::string value) = 0;
   virtual std::optional<std::string> Note(const std::string& key) const = 0;
@@ -195,6 +228,8 @@ class ChunkStore {
   // Chunks of the chain whose highest committed version is above `above`, in key order.
   virtual std::vector<ChunkSize> ChunksAbove(ChainId chain, Version above) const = 0;
   virtual void Scan(ScanOp* op) = 0;
+  // Counts on, a piece that takes no longer than a few reads.
+  virtual void CountLayers(LayerCounter* counter) const = 0;
   // The pending entries above `above`, with payload, in version order (resync stream, level-out
   // fetch, resend after a broken link). Payload is read back from the device where needed.
   virtual void PendingAbove(ChainId chain, Version above,

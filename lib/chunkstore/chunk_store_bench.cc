@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lib/base/crc32c.h"
+#include "lib/base/random.h"
 #include "lib/chunkstore/chunk_store.h"
 #include "lib/env/memory/manual_reactor.h"
 
@@ -56,9 +57,15 @@ class NoLog : public env::LogSink {
 };
 
 struct OneRead : ReadOp {
+  OneRead() {
+    model::Line one;
+    one.version = LineVersion(1);
+    one.layers.push_back({LayerId(1), kVolumeBytesMax, kVolumeBytesMax, false, {}});
+    line = std::make_shared<const model::LineView>(one);
+    layer = LayerId(1);
+  }
   void OnDone(const absl::Status&) override {}
   BlockResult result;
-  LayerView view{LayerId(1), kBlocksPerChunk};
   Buffer memory;
 };
 
@@ -120,7 +127,6 @@ void BM_Read4k(benchmark::State& state) {
   std::vector<OneRead> reads(Bench::kDepth);
   for (OneRead& r : reads) {
     r.memory = bench.pool.Allocate(kBlockBytes);
-    r.line = {&r.view, 1};
     r.results = {&r.result, 1};
     r.target = r.memory.data();
   }
@@ -138,6 +144,72 @@ void BM_Read4k(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * Bench::kDepth);
 }
 BENCHMARK(BM_Read4k);
+
+// A volume of 128 MiB with snapshots: 64 random blocks written after each, of which one in 16 is
+// data and is read here; the others are holes, to spare memory.
+struct LayersBench : Bench {
+  static constexpr uint32_t kPerLayer = 64;
+  explicit LayersBench(uint32_t layers) : is_data(kBlocks, true) {
+    for (uint32_t i = 0; i < kBlocks / kDepth; ++i) Append();
+    line.lineage = LineageId(1);
+    line.version = LineVersion(1);
+    for (uint32_t id = 1; id <= layers; ++id) {
+      line.layers.push_back({LayerId(id), kVolumeBytesMax, kVolumeBytesMax, false, {}});
+      for (uint32_t i = 0; id > 1 && i < kPerLayer; ++i) WriteOne(LayerId(id), i % 16 == 0);
+      reactor.RunUntilIdle();
+    }
+    line.MakeView();
+    store->SetCommitted(ChainId(TableId(1), 1), Version(Epoch(1), next));
+    reactor.RunUntilIdle();
+  }
+  void WriteOne(LayerId layer, bool data) {
+    const auto block = static_cast<uint32_t>(random.Below(kBlocks));
+    is_data[block] = data;
+    Entry e;
+    e.place = {
+        LineageId(1), ChunkIndex(block / kBlocksPerChunk), layer, {block % kBlocksPerChunk, 1}};
+    e.version = Version(Epoch(1), ++next);
+    e.kind = data ? EntryKind::kData : EntryKind::kHole;
+    if (data) {
+      e.checksums = Checksums(1, pool);
+      e.checksums.span()[0] = kZeroBlockCrc;
+      e.payload = payload;
+      if (!store->Reserve(kBlockBytes)) std::abort();
+    }
+    store->AppendEntry(ChainId(TableId(1), 1), std::move(e));
+  }
+  Random random{1};
+  std::vector<bool> is_data;
+  model::Line line;
+};
+
+void BM_ReadLayers(benchmark::State& state) {
+  LayersBench bench(static_cast<uint32_t>(state.range(0)));
+  std::vector<OneRead> reads(Bench::kDepth);
+  for (OneRead& r : reads) {
+    r.memory = bench.pool.Allocate(kBlockBytes);
+    r.results = {&r.result, 1};
+    r.target = r.memory.data();
+    r.line = bench.line.view;
+    r.layer = bench.line.newest().id;
+  }
+  uint32_t next = 0;
+  for (auto _ : state) {
+    for (OneRead& r : reads) {
+      uint32_t block = 0;
+      do {
+        block = next++ * 6007 % Bench::kBlocks;
+      } while (!bench.is_data[block]);
+      r.chunk = {LineageId(1), ChunkIndex(block / kBlocksPerChunk)};
+      r.blocks = {block % kBlocksPerChunk, 1};
+      bench.store->Read(&r);
+    }
+    bench.reactor.RunUntilIdle();
+    if (reads[0].result.state != BlockResult::State::kData) state.SkipWithError("wrong data");
+  }
+  state.SetItemsProcessed(state.iterations() * Bench::kDepth);
+}
+BENCHMARK(BM_ReadLayers)->Arg(1)->Arg(100)->Arg(10000);
 
 }  // namespace
 }  // namespace storpool::chunkstore

@@ -33,7 +33,8 @@ ChunkStoreImpl::ChunkStoreImpl(const Options& options, std::unique_ptr<StoreCore
               *this),
       idle_timer_(reactor_, [this] { OnIdle(); }),
       discards_(device_.info().can_discard),
-      clean_tried_(segments_.size(), 0) {
+      clean_tried_(segments_.size(), 0),
+      hand_over_timer_(reactor_, [this] { ScheduleBatch(); }) {
   for (int i = 1; i < kStreams; ++i) {
     writers_[i] = std::make_unique<StreamWriter>(static_cast<StreamId>(i), core_->superblock,
                                                  segments_, device_, pool_, *this);
@@ -83,6 +84,12 @@ Task ChunkStoreImpl::Begin() {
   SP_RETURN_CO(failure_);
   witnessed_ = log().durable_number();
   KickMaintenance();
+  for (const auto& [lineage, line] : state_.lines().all()) {
+    LineProgress& progress = line_progress_[lineage];
+    progress.durable = progress.appended = line.version;
+    BeginHandOver(lineage);
+  }
+  KickHandOver();
   co_return absl::OkStatus();
 }
 
@@ -214,7 +221,9 @@ void ChunkStoreImpl::OnBatchDurable(Batch& batch) {
   if (batch.forced) witnessed_ = batch.header.number;
   if (!idle_timer_.active()) idle_timer_.StartIn(kIdle);
   if (log().has_unsealed() || denied_) ScheduleBatch();
-  if (batch.last_position > 0 && events_ != nullptr) events_->OnDurable(batch.last_position);
+  if (batch.last_position == 0) return;
+  if (events_ != nullptr) events_->OnDurable(batch.last_position);
+  FindDurableLines(batch.last_position);
 }
 
 // The log has fallen idle: the newest data gets its witness (S4), and W its record.
@@ -240,6 +249,7 @@ void ChunkStoreImpl::OnDeviceFailed(const absl::Status& status) {
   for (const auto& w : writers_) w->Fail();
   reader_.Fail(failure_);
   idle_timer_.Stop();
+  hand_over_timer_.Stop();
   log_sink_.Log(env::LogLevel::kError, "chunkstore", failure_.ToString());
   ScheduleBatch();
   if (events_ != nullptr) events_->OnFailed(failure_);
@@ -256,7 +266,9 @@ std::vector<ChunkSize> ChunkStoreImpl::ChunksAbove(ChainId chain, Version above)
   for (const auto& [key, chunk] : state_.index().chunks()) {
     if (chunk->chain != chain || chunk->highest <= above) continue;
     uint64_t blocks = 0;
-    for (const Index::Page& page : chunk->pages) blocks += page.uniform_hole ? 0 : page.count();
+    for (const Index::Pages& pages : chunk->runs) {
+      for (const Index::Page& page : pages) blocks += page.uniform_hole ? 0 : page.count();
+    }
     chunks.push_back({key, blocks * kBlockBytes});
   }
   return chunks;
@@ -271,6 +283,7 @@ void ChunkStoreImpl::StartTask(Task task) {
 void ChunkStoreImpl::Close(absl::AnyInvocable<void(absl::Status)> done) {
   closing_ = true;
   idle_timer_.Stop();
+  hand_over_timer_.Stop();
   StartTask(RunClose(std::move(done)));
   ScheduleBatch();
 }

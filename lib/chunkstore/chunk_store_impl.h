@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -57,6 +58,9 @@ class ChunkStoreImpl : public ChunkStore,
   uint64_t AppendEndSession(ChainId chain, const Session& session) override;
   uint64_t AppendDiscardChain(ChainId chain) override;
   uint64_t AppendDropLineage(LineageId lineage) override;
+  uint64_t AppendLine(const model::Line& line) override;
+  KeptLine LineOf(LineageId lineage) const override;
+  const std::map<LineageId, model::Line>& lines() const override { return state_.lines().all(); }
   uint64_t AppendNote(std::string key, std::string value) override;
   std::optional<std::string> Note(const std::string& key) const override;
   void SetCommitted(ChainId chain, Version committed) override;
@@ -65,6 +69,7 @@ class ChunkStoreImpl : public ChunkStore,
   void Read(ReadOp* op) override { reader_.Read(op); }
   std::vector<ChunkSize> ChunksAbove(ChainId chain, Version above) const override;
   void Scan(ScanOp* op) override;
+  void CountLayers(LayerCounter* counter) const override;
   void PendingAbove(ChainId chain, Version above,
                     absl::AnyInvocable<void(absl::StatusOr<std::vector<Entry>>)> done) override;
   void Close(absl::AnyInvocable<void(absl::Status)> done) override;
@@ -102,6 +107,16 @@ class ChunkStoreImpl : public ChunkStore,
   struct LiveBlocks {
     std::vector<LiveRun> runs;
     std::vector<MovedBlock> blocks;
+  };
+  // A line on its way: kept up to `durable`; `appended` is durable when `position` is. All chunks
+  // were handed over by `passed`, those from `next` on are left by the pass under way.
+  struct LineProgress {
+    LineVersion durable;
+    LineVersion appended;
+    uint64_t position = 0;
+    LineVersion passed;
+    ChunkKey next;
+    uint64_t chunks_left = 0;
   };
   // Suspends a coroutine until the next kBatch phase after something happened.
   struct Progress {
@@ -141,6 +156,7 @@ class ChunkStoreImpl : public ChunkStore,
   Task Checkpoint();
   bool MayAddToIndex();
   CheckpointRoot BeginRoot(bool whole);
+  void SnapshotLines(StreamWriter& index);
   void SnapshotChains(StreamWriter& index);
   void SnapshotSegments(StreamWriter& index);
   void SnapshotPages(StreamWriter& index, const ChunkKey& key, Index::Chunk& chunk, bool all);
@@ -159,9 +175,19 @@ class ChunkStoreImpl : public ChunkStore,
   void FindLive(const Victim& victim, uint32_t blocks_max, LiveBlocks* live) const;
   Task MoveLive(StreamWriter& to, const Victim& victim, const LiveBlocks& live);
   void Move(StreamWriter& to, const LiveBlocks& live, const LiveRun& run, const Buffer& payload);
+  // Lines and hand-over (hand_over.cc).
+  void FindDurableLines(uint64_t position);
+  void KickHandOver();
+  void BeginHandOver(LineageId lineage);
+  void EndHandOver(LineageId lineage);
+  Task HandOver();
+  Task HandOverLine(LineageId lineage);
+  bool HandOverSome(LineageId lineage, LineProgress& progress);
   // Scans (scan.cc).
   Task RunScan(ScanOp* op);
   std::vector<Fetch> CollectScan(ScanOp* op);
+  bool CollectPage(ScanOp* op, const Index::Page& page, uint64_t from, uint32_t* blocks,
+                   std::vector<Fetch>* fetches);
   void TakeOut(ScanOp* op, const std::vector<DamagedAt>& damaged);
   Task RunPending(ChainId chain, Version above,
                   absl::AnyInvocable<void(absl::StatusOr<std::vector<Entry>>)> done);
@@ -203,6 +229,11 @@ class ChunkStoreImpl : public ChunkStore,
   Task maintenance_;
   bool maintaining_ = false;
   std::list<Task> tasks_;
+  std::map<LineageId, LineProgress> line_progress_;
+  uint64_t lines_position_ = 0;  // of the newest line appended; 0: all are durable
+  std::set<LineageId> to_hand_over_;
+  bool handing_over_ = false;
+  env::Timer hand_over_timer_;
   std::vector<std::coroutine_handle<>> waiters_;
   std::vector<std::coroutine_handle<>> resuming_;
 };

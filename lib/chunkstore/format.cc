@@ -195,6 +195,11 @@ bool RecordReader::Decode(std::span<const uint8_t> body, Record* record) {
     case RecordKind::kPage:
     case RecordKind::kSegmentUse:
       return DecodeLists(body, record);
+    case RecordKind::kLine:
+      return Take(&body, &record->line) && record->line.layer_count <= kLinePieceMax &&
+             record->line.removed_count <= kLinePieceMax &&
+             TakeSpan(&body, record->line.layer_count, &record->line_layers) &&
+             TakeSpan(&body, record->line.removed_count, &record->line_removed);
   }
   return false;
 }

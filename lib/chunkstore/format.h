@@ -24,6 +24,7 @@ inline constexpr uint32_t kDescriptorBytesMax = 124u << 10;
 inline constexpr uint32_t kBatchBlocksMax = kRequestBlocksMax;
 inline constexpr uint32_t kNoSegment = 0xffffffffu;
 inline constexpr uint32_t kRunBlocks = 256;  // blocks of an index page
+inline constexpr uint32_t kRunsPerChunk = kBlocksPerChunk / kRunBlocks;
 inline constexpr uint32_t kRecordTextBytesMax = 64u << 10;
 
 enum class StreamId : uint8_t { kLog = 0, kSurvivors1 = 1, kSurvivors2 = 2, kIndex = 3 };
@@ -96,6 +97,7 @@ enum class RecordKind : uint8_t {
   kPage = 16,
   kPendingAt = 17,
   kSegmentUse = 18,
+  kLine = 19,
 };
 
 struct RecordHeader {
@@ -231,6 +233,47 @@ struct SegmentUseRecord {  // then a bit for each segment, padded to 8 bytes
 };
 static_assert(sizeof(SegmentUseRecord) == 8);
 
+struct LineRecord {  // then layer_count LineLayers and removed_count LineRemoveds
+  static constexpr uint8_t kDropped = 1;
+  static constexpr uint8_t kForeignParent = 2;
+  static constexpr uint8_t kFirst = 4;  // of the pieces of a line; the header is in each
+  static constexpr uint8_t kLast = 8;
+  uint64_t lineage = 0;
+  uint64_t volume = 0;
+  uint64_t parent_lineage = 0;
+  uint64_t parent_size_bytes = 0;
+  uint32_t parent_layer = 0;
+  uint32_t version = 0;
+  uint32_t since = 0;  // 0: the whole line
+  uint16_t table = 0;
+  uint8_t flags = 0;
+  uint8_t reserved = 0;
+  uint32_t layer_count = 0;
+  uint32_t removed_count = 0;
+};
+static_assert(sizeof(LineRecord) == 56);
+
+struct LineLayer {
+  uint64_t size_bytes = 0;
+  uint64_t cut_bytes = 0;
+  uint32_t layer = 0;
+  uint32_t changed = 0;
+  uint32_t sealed = 0;
+  uint32_t reserved = 0;
+};
+static_assert(sizeof(LineLayer) == 32);
+
+struct LineRemoved {
+  uint64_t cut_bytes = 0;
+  uint32_t layer = 0;
+  uint32_t into = 0;
+  uint32_t changed = 0;
+  uint32_t forgotten = 0;  // 1: the line itself does not know it any more
+};
+static_assert(sizeof(LineRemoved) == 24);
+
+inline constexpr uint32_t kLinePieceMax = 1024;  // layers, and removed ones, of a record
+
 // A decoded record: the member of its kind is set; spans lie in the decoded bytes.
 struct Record {
   RecordKind kind = RecordKind::kEntry;
@@ -245,10 +288,13 @@ struct Record {
   MovedRecord moved;
   PageRecord page;
   SegmentUseRecord segment_use;
+  LineRecord line;
   std::span<const uint32_t> checksums;
   std::span<const MovedBlock> moved_blocks;
   std::span<const IndexEntry> entries;
   std::span<const uint64_t> use_bits;
+  std::span<const LineLayer> line_layers;
+  std::span<const LineRemoved> line_removed;
   std::string_view key;
   std::string_view text;
   uint32_t payload_blocks = 0;  // that this record has in its batch

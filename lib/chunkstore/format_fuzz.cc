@@ -24,6 +24,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     for (const MovedBlock& b : record.moved_blocks) touched += b.crc;
     for (const IndexEntry& e : record.entries) touched += e.low;
     for (const uint64_t w : record.use_bits) touched += w;
+    for (const LineLayer& l : record.line_layers) touched += l.layer;
+    for (const LineRemoved& r : record.line_removed) touched += r.layer;
     for (const char c : record.text) touched += static_cast<uint64_t>(c);
   }
   volatile uint64_t sink = touched;

@@ -17,12 +17,11 @@ uint32_t ClassOf(uint32_t capacity) {
   return c;
 }
 
-auto KeyOf(const Index::Page& page) { return std::pair(page.run, page.layer); }
-
 template <class Pages>
-auto LowerBound(Pages& pages, uint32_t run, LayerId layer) {
-  return std::lower_bound(pages.begin(), pages.end(), std::pair(static_cast<uint16_t>(run), layer),
-                          [](const Index::Page& p, const auto& key) { return KeyOf(p) < key; });
+auto LowerBound(Pages& pages, LayerId layer) {
+  if (!pages.empty() && pages.back().layer < layer) return pages.end();  // a new layer's first
+  return std::lower_bound(pages.begin(), pages.end(), layer,
+                          [](const Index::Page& p, LayerId wanted) { return p.layer < wanted; });
 }
 
 }  // namespace
@@ -67,8 +66,35 @@ const IndexEntry* Index::Page::Find(uint32_t block) const {
 }
 
 const Index::Page* Index::Chunk::FindPage(uint32_t run, LayerId layer) const {
-  const auto it = LowerBound(pages, run, layer);
-  return it != pages.end() && it->run == run && it->layer == layer ? &*it : nullptr;
+  const auto it = LowerBound(runs[run], layer);
+  return it != runs[run].end() && it->layer == layer ? &*it : nullptr;
+}
+
+const IndexEntry* Index::Chunk::Search(uint32_t block, model::LayerSearch* search) const {
+  const Pages& pages = runs[block / kRunBlocks];
+  const uint32_t in_run = block % kRunBlocks;
+  auto it = LowerBound(pages, LayerId(search->asked.value() + 1));
+  const IndexEntry* found = nullptr;
+  while (it != pages.begin()) {
+    --it;
+    if (it->layer <= search->bottom) break;
+    if (!it->Has(in_run)) continue;
+    const IndexEntry* entry = it->Find(in_run);
+    if (search->Take(it->layer, entry->version())) found = entry;
+  }
+  return found;
+}
+
+const Index::Page* Index::Chunk::FindPlace(uint32_t block, uint64_t location) const {
+  const uint32_t in_run = block % kRunBlocks;
+  for (const Page& page : runs[block / kRunBlocks]) {
+    if (page.Has(in_run) && page.Find(in_run)->location() == location) return &page;
+  }
+  return nullptr;
+}
+
+bool Index::Chunk::empty() const {
+  return std::all_of(runs.begin(), runs.end(), [](const Pages& pages) { return pages.empty(); });
 }
 
 const Index::Chunk* Index::Find(const ChunkKey& key) const {
@@ -86,9 +112,10 @@ Index::Chunk& Index::Ensure(const ChunkKey& key, ChainId chain) {
 }
 
 Index::Page& Index::EnsurePage(Chunk& chunk, uint32_t run, LayerId layer) {
-  auto it = LowerBound(chunk.pages, run, layer);
-  if (it == chunk.pages.end() || it->run != run || it->layer != layer) {
-    it = chunk.pages.insert(it, Page{});
+  Pages& pages = chunk.runs[run];
+  auto it = LowerBound(pages, layer);
+  if (it == pages.end() || it->layer != layer) {
+    it = pages.insert(it, Page{});
     it->run = static_cast<uint16_t>(run);
     it->layer = layer;
   }
@@ -188,12 +215,17 @@ bool Index::Move(const ChunkKey& key, LayerId layer, uint32_t block, Version ver
   const auto it = chunks_.find(key);
   if (it == chunks_.end()) return false;
   Chunk& chunk = *it->second;
-  const auto page = LowerBound(chunk.pages, block / kRunBlocks, layer);
-  if (page == chunk.pages.end() || page->run != block / kRunBlocks || page->layer != layer ||
-      page->uniform_hole || !page->Has(block % kRunBlocks)) {
-    return false;
+  Pages& pages = chunk.runs[block / kRunBlocks];
+  const uint32_t in_run = block % kRunBlocks;
+  auto page = LowerBound(pages, layer);
+  if (page == pages.end() || page->layer != layer || !page->Has(in_run)) {
+    page = std::find_if(pages.begin(), pages.end(), [&](const Page& p) {
+      return p.Has(in_run) && p.Find(in_run)->version() == version;
+    });
+    if (page == pages.end()) return false;
   }
-  IndexEntry& entry = page->entries[page->Rank(block % kRunBlocks)];
+  if (page->uniform_hole) return false;
+  IndexEntry& entry = page->entries[page->Rank(in_run)];
   if (entry.is_hole() || entry.version() != version) return false;
   segments_.AddBlocks(location, 1);
   segments_.DropBlocks(entry.location(), 1);
@@ -225,25 +257,31 @@ uint64_t Index::DirtyBytes() const {
   uint64_t bytes = 0;
   for (const auto& [key, chunk] : chunks_) {
     if (!chunk->dirty) continue;
-    for (const Page& page : chunk->pages) {
-      if (!page.dirty) continue;
-      bytes += sizeof(PageRecord) + (page.uniform_hole ? 1 : page.count()) * sizeof(IndexEntry);
+    for (const Pages& pages : chunk->runs) {
+      for (const Page& page : pages) {
+        if (!page.dirty) continue;
+        bytes += sizeof(PageRecord) + (page.uniform_hole ? 1 : page.count()) * sizeof(IndexEntry);
+      }
     }
   }
   return bytes;
 }
 
-void Index::ReleaseAll(Chunk& chunk) {
-  pages_dropped_ = pages_dropped_ || !chunk.pages.empty();
-  for (Page& page : chunk.pages) {
-    const uint32_t count = page.count();
-    for (uint32_t i = 0; i < count && !page.uniform_hole; ++i) {
-      if (!page.entries[i].is_hole()) segments_.DropBlocks(page.entries[i].location(), 1);
-    }
-    entries_ -= count;
-    arrays_.Free(page.entries, page.capacity);
+void Index::Release(Page& page) {
+  const uint32_t count = page.count();
+  for (uint32_t i = 0; i < count && !page.uniform_hole; ++i) {
+    if (!page.entries[i].is_hole()) segments_.DropBlocks(page.entries[i].location(), 1);
   }
-  chunk.pages.clear();
+  entries_ -= count;
+  arrays_.Free(page.entries, page.capacity);
+}
+
+void Index::ReleaseAll(Chunk& chunk) {
+  for (Pages& pages : chunk.runs) {
+    pages_dropped_ = pages_dropped_ || !pages.empty();
+    for (Page& page : pages) Release(page);
+    pages.clear();
+  }
   chunk.highest = Version();
 }
 
@@ -273,7 +311,7 @@ void Index::DropChain(ChainId chain) {
 
 void Index::Shrink(const ChunkKey& key) {
   const auto it = chunks_.find(key);
-  if (it != chunks_.end() && it->second->pending == 0 && it->second->pages.empty()) {
+  if (it != chunks_.end() && it->second->pending == 0 && it->second->empty()) {
     chunks_.erase(it);
   }
 }

@@ -1,5 +1,6 @@
 // The index of one disk, in memory: chunk, run of 256 blocks, layer -> sorted 16-byte entries
-// (design 4.4). Holds committed entries only.
+// (design 4.4). Holds committed entries only. The pages of a run stand side by side, so that a
+// block of a line of many layers is found by one walk, from the newest layer downwards.
 //
 // Always holds: an entry gives way only to one of the same or a higher version; every data entry
 // has exactly one reference in the segment table.
@@ -16,6 +17,7 @@
 #include "lib/base/chain_record.h"
 #include "lib/chunkstore/format.h"
 #include "lib/chunkstore/segment_table.h"
+#include "lib/model/line_view.h"
 
 namespace storpool::chunkstore {
 
@@ -52,14 +54,20 @@ class Index {
       return bitmap[block_in_run / 64] >> block_in_run % 64 & 1;
     }
   };
+  using Pages = std::vector<Page>;  // of one run, sorted by layer
   struct Chunk {
     ChainId chain;
-    Version highest;          // of its entries, ever
-    uint32_t pending = 0;     // entries of pending sets that name it
-    bool dirty = true;        // some page is
-    std::vector<Page> pages;  // sorted by (run, layer)
+    Version highest;       // of its entries, ever
+    uint32_t pending = 0;  // entries of pending sets that name it
+    bool dirty = true;     // some page is
+    std::array<Pages, kRunsPerChunk> runs;
 
     const Page* FindPage(uint32_t run, LayerId layer) const;
+    // What the search took last of this block's entries, or nullptr.
+    const IndexEntry* Search(uint32_t block, model::LayerSearch* search) const;
+    // The page whose entry of this block lies at `location`, or nullptr.
+    const Page* FindPlace(uint32_t block, uint64_t location) const;
+    bool empty() const;
   };
   using Chunks = absl::btree_map<ChunkKey, std::unique_ptr<Chunk>>;
 
@@ -76,7 +84,8 @@ class Index {
   void PutData(Chunk& chunk, LayerId layer, BlockRange range, Version version, uint64_t location,
                std::span<const uint32_t> crcs);
   void PutHole(Chunk& chunk, LayerId layer, BlockRange range, Version version);
-  // Where the entry has exactly this version it moves to `location` (design 4.9). True if it did.
+  // Where the entry has exactly this version it moves to `location` (design 4.9). True if it did. A
+  // version of a block stands in one page: if not in that of `layer`, another is looked for.
   bool Move(const ChunkKey& key, LayerId layer, uint32_t block, Version version, uint64_t location);
   // A page from a checkpoint, or a newer state of one; its locations are inside segments.
   void LoadPage(const PageRecord& record, std::span<const IndexEntry> entries);
@@ -88,15 +97,34 @@ class Index {
 
   void DropLineage(LineageId lineage);
   void DropChain(ChainId chain);
+  // Hands what stands in pages of removed layers of a run to their owners, or frees it (4.8): the
+  // higher version stays, of two of the same the one that the owner has. Returns what that cost, in
+  // about the time that an entry takes.
+  uint64_t HandOver(const ChunkKey& key, Chunk& chunk, uint32_t run, const model::LineView& line);
+  // Of each layer with entries in a run: its data blocks, and those that go with the layer.
+  struct LayerBlocks {
+    LayerId layer;
+    uint32_t stored = 0;
+    uint32_t freed = 0;
+  };
+  static std::vector<LayerBlocks> CountRun(const ChunkKey& key, const Pages& pages,
+                                           const model::LineView& line);
+  // All runs of all chunks of a lineage.
+  void HandOverAll(LineageId lineage, const model::LineView& line);
+  // The next checkpoint writes the whole index.
+  void NeedsWhole() { pages_dropped_ = true; }
   // Forgets a chunk that has neither entries nor pending ones.
   void Shrink(const ChunkKey& key);
 
  private:
+  void MergePage(const ChunkKey& key, Chunk& chunk, const Page& from,
+                 const model::LineView::Owner& owner);
   Page& EnsurePage(Chunk& chunk, uint32_t run, LayerId layer);
   void Reserve(Page& page, uint32_t capacity);
   void Materialize(Page& page);
   void PutOne(Page& page, uint32_t block_in_run, IndexEntry entry);
   bool PutUniformHole(Page& page, Version version);
+  void Release(Page& page);
   void ReleaseAll(Chunk& chunk);
   void EraseContent(Chunks::iterator* it);
 

@@ -20,67 +20,62 @@ T* TakeSpare(std::vector<std::unique_ptr<T>>* all, std::vector<T*>* spare) {
   return object;
 }
 
+uint64_t ByteOf(ChunkIndex chunk, uint32_t block) {
+  return uint64_t{chunk.value()} * kChunkBytes + uint64_t{block} * kBlockBytes;
+}
+
 }  // namespace
 
-bool Reader::FindPending(const ReadOp& op, const Index::Chunk& chunk, LayerId layer, uint32_t block,
-                         Found* found) const {
+void Reader::FindPending(const ReadOp& op, const Index::Chunk& chunk, uint32_t block,
+                         model::LayerSearch* search, Found* found) const {
   const ChainState* chain = state_.FindChain(chunk.chain);
-  if (chain == nullptr) return false;
+  if (chain == nullptr) return;
   for (auto it = chain->pending.end(); it != chain->pending.begin();) {
     --it;
     const Entry& e = it->entry;
-    if (e.kind == EntryKind::kEmpty || e.place.layer != layer ||
-        e.place.lineage != op.chunk.lineage || e.place.chunk != op.chunk.chunk ||
-        !e.place.blocks.Contains(block)) {
+    if (e.kind == EntryKind::kEmpty || e.place.lineage != op.chunk.lineage ||
+        e.place.chunk != op.chunk.chunk || !e.place.blocks.Contains(block) ||
+        !search->Take(e.place.layer, e.version)) {
       continue;
     }
-    found->result.layer = layer;
-    found->result.version = e.version;
     if (e.kind == EntryKind::kHole) {
       found->result.state = BlockResult::State::kHole;
-      return true;
+      continue;
     }
     const uint32_t i = block - e.place.blocks.first;
     found->result.state = BlockResult::State::kData;
     found->result.checksum = e.checksums[i];
     // Blocks of an unsealed batch are counted in blocks, those on the device in units.
     found->location = it->location + (IsMemory(it->location) ? i : uint64_t{i} * kUnitsPerBlock);
-    return true;
   }
-  return false;
 }
 
-Reader::Found Reader::Locate(const ReadOp& op, const Index::Chunk* chunk, uint32_t block) const {
+Reader::Found Reader::Locate(const ReadOp& op, const Index::Chunk* chunk, uint32_t block,
+                             bool has_floor) const {
   Found found;
-  for (const LayerView& view : op.line) {
-    const IndexEntry* entry = nullptr;
-    if (chunk != nullptr) {
-      const Index::Page* page = chunk->FindPage(block / kRunBlocks, view.layer);
-      if (page != nullptr) entry = page->Find(block % kRunBlocks);
-      if (op.include_pending && chunk->pending > 0 &&
-          FindPending(op, *chunk, view.layer, block, &found)) {
-        if (entry == nullptr || found.result.version > entry->version()) return found;
-        found = Found();
-      }
-    }
-    if (entry != nullptr) {
-      found.result.layer = view.layer;
-      found.result.version = entry->version();
-      if (entry->is_hole()) {
-        found.result.state = BlockResult::State::kHole;
-        return found;
-      }
-      found.result.state = BlockResult::State::kData;
-      found.result.checksum =
-          entry->crc() ^ ChecksumSeed(op.chunk.lineage, op.chunk.chunk, block, entry->version());
-      found.location = entry->location();
-      return found;
-    }
-    if (block >= view.cut_blocks) {  // 4.7: beyond the cut the search goes no deeper
-      found.result.state = BlockResult::State::kHole;
-      return found;
-    }
+  const uint64_t byte = ByteOf(op.chunk.chunk, block);
+  const LayerId floor = has_floor ? op.line->FloorOf(op.layer, byte) : LayerId();
+  model::LayerSearch search(*op.line, op.layer, byte, floor);
+  const IndexEntry* entry = nullptr;
+  if (chunk != nullptr) {
+    if (op.include_pending && chunk->pending > 0) FindPending(op, *chunk, block, &search, &found);
+    entry = chunk->Search(block, &search);
   }
+  found.result.layer = search.found;
+  found.result.version = search.version;
+  if (search.found == LayerId()) {  // 4.7: beyond the cut it is a hole
+    if (floor != LayerId()) found.result.state = BlockResult::State::kHole;
+    return found;
+  }
+  if (entry == nullptr) return found;  // a pending one
+  if (entry->is_hole()) {
+    found.result.state = BlockResult::State::kHole;
+    return found;
+  }
+  found.result.state = BlockResult::State::kData;
+  found.result.checksum =
+      entry->crc() ^ ChecksumSeed(op.chunk.lineage, op.chunk.chunk, block, entry->version());
+  found.location = entry->location();
   return found;
 }
 
@@ -91,8 +86,9 @@ void Reader::Read(ReadOp* op) {
   ++under_way_;
   Run* run = nullptr;
   const Index::Chunk* chunk = state_.index().Find(op->chunk);
+  const bool has_floor = ByteOf(op->chunk.chunk, op->blocks.end()) > op->line->LowestCut(op->layer);
   for (uint32_t i = 0; i < op->blocks.count && failure_.ok(); ++i) {
-    const Found found = Locate(*op, chunk, op->blocks.first + i);
+    const Found found = Locate(*op, chunk, op->blocks.first + i, has_floor);
     op->results[i] = found.result;
     if (found.result.state != BlockResult::State::kData) {
       run = nullptr;

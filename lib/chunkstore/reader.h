@@ -61,9 +61,9 @@ class Reader {
     absl::Status status;
   };
 
-  Found Locate(const ReadOp& op, const Index::Chunk* chunk, uint32_t block) const;
-  bool FindPending(const ReadOp& op, const Index::Chunk& chunk, LayerId layer, uint32_t block,
-                   Found* found) const;
+  Found Locate(const ReadOp& op, const Index::Chunk* chunk, uint32_t block, bool has_floor) const;
+  void FindPending(const ReadOp& op, const Index::Chunk& chunk, uint32_t block,
+                   model::LayerSearch* search, Found* found) const;
   void AddToRun(Job* job, Run** run, uint32_t i, uint64_t location);
   void OnRunDone(Run* run, const absl::Status& status);
   void Verify(const Run& run);

@@ -50,6 +50,10 @@ std::span<const uint8_t> DeviceWindow::At(uint64_t offset) const {
 Task Recovery::Run() {
   SP_RETURN_CO(co_await ReadHeaders());
   SP_RETURN_CO(co_await LoadIndex());
+  // Pages of removed layers in older parts of the index may name places that are used again since.
+  for (const auto& [lineage, line] : core_.state.lines().all()) {
+    if (line.view->has_removed()) core_.state.index().HandOverAll(lineage, *line.view);
+  }
   for (const StreamId stream : {StreamId::kLog, StreamId::kSurvivors1, StreamId::kSurvivors2}) {
     Walk walk = StartOf(stream);
     SP_RETURN_CO(co_await WalkStream(&walk));

@@ -17,6 +17,10 @@ uint64_t CursorOf(uint32_t run, LayerId layer, uint32_t block) {
   return (uint64_t{run} << 40 | uint64_t{layer.value()} << 8 | block) + 1;
 }
 
+uint32_t RunOf(uint64_t cursor) {
+  return cursor == 0 ? 0 : static_cast<uint32_t>((cursor - 1) >> 40);
+}
+
 bool Continues(const Entry& entry, LayerId layer, uint32_t block, const IndexEntry& e) {
   return entry.place.layer == layer && entry.place.blocks.end() == block &&
          entry.version == e.version() && (entry.kind == EntryKind::kHole) == e.is_hole() &&
@@ -31,53 +35,67 @@ void ChunkStoreImpl::Scan(ScanOp* op) {
 }
 
 // The entries of one step, with where their payload lies. Entries are cut where version, kind or
-// neighbourhood changes.
+// neighbourhood changes. They come by run, layer and block: what a hand-over moves while the scan
+// goes on moves to a newer layer of its run, so it is never passed by (S7).
 std::vector<ChunkStoreImpl::Fetch> ChunkStoreImpl::CollectScan(ScanOp* op) {
   std::vector<Fetch> fetches;
   op->entries.clear();
   op->damaged.clear();
   op->at_end = true;
   const Index::Chunk* chunk = state_.index().Find(op->chunk);
+  if (chunk == nullptr) return fetches;
+  const uint64_t from = op->cursor;
   uint32_t blocks = 0;
-  for (size_t p = 0; chunk != nullptr && p < chunk->pages.size(); ++p) {
-    const Index::Page& page = chunk->pages[p];
-    for (uint32_t b = 0; b < kRunBlocks; ++b) {
-      const uint64_t cursor = CursorOf(page.run, page.layer, b);
-      const IndexEntry* e = page.Find(b);
-      if (cursor < op->cursor || e == nullptr || e->version() <= op->above) continue;
-      const uint32_t block = page.run * kRunBlocks + b;
-      const bool joins =
-          !op->entries.empty() && Continues(op->entries.back(), page.layer, block, *e);
-      if ((!e->is_hole() && blocks >= kRequestBlocksMax) ||
-          (!joins && op->entries.size() >= kScanEntriesMax)) {
-        op->at_end = false;
-        op->cursor = cursor;
-        return fetches;
-      }
-      if (!joins) {
-        Entry& entry = op->entries.emplace_back();
-        entry.place = {op->chunk.lineage, op->chunk.chunk, page.layer, {block, 0}};
-        entry.version = e->version();
-        entry.kind = e->is_hole() ? EntryKind::kHole : EntryKind::kData;
-        entry.arrival = Arrival::kCommitted;
-      }
-      BlockRange& range = op->entries.back().place.blocks;
-      if (!e->is_hole()) {
-        ++blocks;
-        const size_t n = op->entries.size() - 1;
-        Fetch* last = fetches.empty() || fetches.back().entry != n ? nullptr : &fetches.back();
-        if (last != nullptr &&
-            last->location + uint64_t{last->count} * kUnitsPerBlock == e->location() &&
-            segments_.SegmentOf(last->location) == segments_.SegmentOf(e->location())) {
-          ++last->count;
-        } else {
-          fetches.push_back({n, e->location(), range.count, 1});
-        }
-      }
-      ++range.count;
+  for (uint32_t run = RunOf(from); run < kRunsPerChunk; ++run) {
+    const Index::Pages& pages = chunk->runs[run];
+    const auto first = std::partition_point(
+        pages.begin(), pages.end(),
+        [from](const Index::Page& p) { return CursorOf(p.run, p.layer, kRunBlocks - 1) < from; });
+    for (auto page = first; page != pages.end(); ++page) {
+      if (!CollectPage(op, *page, from, &blocks, &fetches)) return fetches;
     }
   }
   return fetches;
+}
+
+// False: the step is full.
+bool ChunkStoreImpl::CollectPage(ScanOp* op, const Index::Page& page, uint64_t from,
+                                 uint32_t* blocks, std::vector<Fetch>* fetches) {
+  for (uint32_t b = 0; b < kRunBlocks; ++b) {
+    const uint64_t cursor = CursorOf(page.run, page.layer, b);
+    const IndexEntry* e = page.Find(b);
+    if (cursor < from || e == nullptr || e->version() <= op->above) continue;
+    const uint32_t block = page.run * kRunBlocks + b;
+    const bool joins = !op->entries.empty() && Continues(op->entries.back(), page.layer, block, *e);
+    if ((!e->is_hole() && *blocks >= kRequestBlocksMax) ||
+        (!joins && op->entries.size() >= kScanEntriesMax)) {
+      op->at_end = false;
+      op->cursor = cursor;
+      return false;
+    }
+    if (!joins) {
+      Entry& entry = op->entries.emplace_back();
+      entry.place = {op->chunk.lineage, op->chunk.chunk, page.layer, {block, 0}};
+      entry.version = e->version();
+      entry.kind = e->is_hole() ? EntryKind::kHole : EntryKind::kData;
+      entry.arrival = Arrival::kCommitted;
+    }
+    BlockRange& range = op->entries.back().place.blocks;
+    if (!e->is_hole()) {
+      ++*blocks;
+      const size_t n = op->entries.size() - 1;
+      Fetch* last = fetches->empty() || fetches->back().entry != n ? nullptr : &fetches->back();
+      if (last != nullptr &&
+          last->location + uint64_t{last->count} * kUnitsPerBlock == e->location() &&
+          segments_.SegmentOf(last->location) == segments_.SegmentOf(e->location())) {
+        ++last->count;
+      } else {
+        fetches->push_back({n, e->location(), range.count, 1});
+      }
+    }
+    ++range.count;
+  }
+  return true;
 }
 
 // Payload of batches under way is copied at once; the rest is pinned, then read and verified.

@@ -16,6 +16,7 @@
 #include "lib/chunkstore/chunk_store.h"
 #include "lib/env/memory/manual_reactor.h"
 #include "lib/env/memory/memory_device.h"
+#include "lib/model/line_view.h"
 
 namespace storpool::chunkstore {
 
@@ -170,15 +171,40 @@ inline Entry MakeEntry(BufferPool& pool, EntryKind kind, ChunkKey key, LayerId l
   return entry;
 }
 
+// One layer of a line as a test writes it down: newest first. Blocks of the chunk at or beyond
+// `cut_blocks` without an entry in that layer are holes.
+struct LayerCut {
+  LayerId layer;
+  uint32_t cut_blocks = kBlocksPerChunk;
+};
+
+inline std::shared_ptr<const model::LineView> ViewOf(ChunkKey key, std::vector<LayerCut> cuts) {
+  model::Line line;
+  line.lineage = key.lineage;
+  line.version = LineVersion(1);
+  for (auto it = cuts.rbegin(); it != cuts.rend(); ++it) {
+    const uint64_t cut =
+        uint64_t{key.chunk.value()} * kChunkBytes + (it->cut_blocks == kBlocksPerChunk
+                                                         ? kVolumeBytesMax / 2
+                                                         : uint64_t{it->cut_blocks} * kBlockBytes);
+    line.layers.push_back({it->layer, cut, cut, false, {}});
+  }
+  return std::make_shared<const model::LineView>(line);
+}
+
 // A read with memory of its own.
 class TestRead : public ReadOp {
  public:
-  TestRead(StoreLife& life, ChunkKey key, std::vector<LayerView> views, BlockRange range,
+  TestRead(StoreLife& life, ChunkKey key, std::vector<LayerCut> cuts, BlockRange range,
            bool pending = false)
-      : views_(std::move(views)), results_(range.count) {
+      : TestRead(life, key, ViewOf(key, cuts), cuts.front().layer, range, pending) {}
+  TestRead(StoreLife& life, ChunkKey key, std::shared_ptr<const model::LineView> view, LayerId from,
+           BlockRange range, bool pending = false)
+      : results_(range.count) {
     memory_ = life.pool().AllocateZeroed(size_t{range.count} * kBlockBytes);
     chunk = key;
-    line = views_;
+    line = std::move(view);
+    layer = from;
     blocks = range;
     include_pending = pending;
     results = std::span<BlockResult>(results_);
@@ -203,7 +229,6 @@ class TestRead : public ReadOp {
   }
 
  private:
-  std::vector<LayerView> views_;
   std::vector<BlockResult> results_;
   Buffer memory_;
   absl::Status status_;

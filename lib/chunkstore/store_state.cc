@@ -127,6 +127,8 @@ void StoreState::Apply(const Record& record, uint64_t location, uint64_t memory_
       }
       return;
     }
+    case RecordKind::kLine:
+      return lines_.Apply(record, &index_);
     case RecordKind::kPage:
       return index_.LoadPage(record.page, record.entries);
     case RecordKind::kRecovered:
@@ -144,12 +146,15 @@ void StoreState::ApplyEntry(const Record& record, uint64_t location, uint64_t me
     return ApplyPending(record, location, memory_location, replay);
   }
   if (kind == EntryKind::kEmpty || e.block_count == 0) return;
+  const StoreLines::Target target =
+      lines_.TargetOf(KeyOf(e), LayerId(e.layer), {e.first_block, e.block_count});
+  if (target.count == 0) return;
   Index::Chunk& chunk = index_.Ensure(KeyOf(e), ChainId::FromRaw(e.chain));
-  const BlockRange range{e.first_block, e.block_count};
+  const BlockRange range{e.first_block, target.count};
   if (kind == EntryKind::kHole) {
-    index_.PutHole(chunk, LayerId(e.layer), range, Version::FromRaw(e.version));
+    index_.PutHole(chunk, target.layer, range, Version::FromRaw(e.version));
   } else {
-    index_.PutData(chunk, LayerId(e.layer), range, Version::FromRaw(e.version), location,
+    index_.PutData(chunk, target.layer, range, Version::FromRaw(e.version), location,
                    record.checksums);
   }
 }
@@ -265,16 +270,19 @@ void StoreState::CommitOne(ChainState& chain, const PendingEntry& pending) {
     window.Commit(entry.number);
   }
   if (entry.kind == EntryKind::kEmpty || entry.place.blocks.count == 0) return;
-  Index::Chunk& chunk = index_.Ensure(KeyOf(entry.place), chain.record.chain);
+  const ChunkKey key = KeyOf(entry.place);
+  const StoreLines::Target target = lines_.TargetOf(key, entry.place.layer, entry.place.blocks);
+  if (target.count == 0) return;  // an empty step (4.8)
+  Index::Chunk& chunk = index_.Ensure(key, chain.record.chain);
+  const BlockRange range{entry.place.blocks.first, target.count};
   if (entry.kind == EntryKind::kHole) {
-    index_.PutHole(chunk, entry.place.layer, entry.place.blocks, entry.version);
+    index_.PutHole(chunk, target.layer, range, entry.version);
     return;
   }
   const EntryRecord e = ToRecord(chain.record.chain, entry);
   seeded_.resize(e.block_count);
   for (uint32_t i = 0; i < e.block_count; ++i) seeded_[i] = entry.checksums[i] ^ Seed(e, i);
-  index_.PutData(chunk, entry.place.layer, entry.place.blocks, entry.version, pending.location,
-                 seeded_);
+  index_.PutData(chunk, target.layer, range, entry.version, pending.location, seeded_);
 }
 
 void StoreState::ApplySession(const Record& record) {
@@ -324,6 +332,18 @@ void StoreState::DropLineage(LineageId lineage) {
     }
   }
   index_.DropLineage(lineage);
+}
+
+bool StoreState::HasPendingOfRemoved(LineageId lineage) const {
+  const model::Line* line = lines_.Find(lineage);
+  if (line == nullptr) return false;
+  for (const auto& [id, chain] : chains_) {
+    for (const PendingEntry& p : chain.pending) {
+      const Place& place = p.entry.place;
+      if (place.lineage == lineage && line->view->OwnerOf(place.layer).removed) return true;
+    }
+  }
+  return false;
 }
 
 void StoreState::ForgetCommitted(ChainId id) {

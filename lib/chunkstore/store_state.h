@@ -17,6 +17,7 @@
 #include "lib/chunkstore/index.h"
 #include "lib/chunkstore/pending_set.h"
 #include "lib/chunkstore/segment_table.h"
+#include "lib/chunkstore/store_lines.h"
 
 namespace storpool::chunkstore {
 
@@ -45,6 +46,10 @@ class StoreState {
   const std::map<ChainId, ChainState>& chains() const { return chains_; }
   ChainState* FindChain(ChainId chain);
   const std::map<std::string, std::string>& notes() const { return notes_; }
+  StoreLines& lines() { return lines_; }
+  const StoreLines& lines() const { return lines_; }
+  // Whether entries of layers that the lineage's line has removed are pending.
+  bool HasPendingOfRemoved(LineageId lineage) const;
 
   // Applies a record whose payload, if it has some, lies at `location`. `replay`: nothing was
   // there before; else `memory_location` is what AddUnsealed was told for it.
@@ -83,6 +88,7 @@ class StoreState {
   Index index_;
   std::map<ChainId, ChainState> chains_;  // stable addresses
   std::map<std::string, std::string> notes_;
+  StoreLines lines_;
   std::string partial_note_;
   std::vector<ChainState*> dirty_;
   std::vector<uint32_t> seeded_;

@@ -72,14 +72,17 @@ void ChunkStoreImpl::FindLive(const Victim& v, uint32_t blocks_max, LiveBlocks* 
     run.record.lineage = moved ? record.moved.lineage : e.lineage;
     run.record.chunk = moved ? record.moved.chunk : e.chunk;
     run.record.layer = moved ? record.moved.layer : e.layer;
+    const LineageId lineage(run.record.lineage);
     const LayerId layer(run.record.layer);
-    const Index::Chunk* chunk =
-        state_.index().Find({LineageId(run.record.lineage), ChunkIndex(run.record.chunk)});
+    const Index::Chunk* chunk = state_.index().Find({lineage, ChunkIndex(run.record.chunk)});
+    const bool elsewhere = state_.lines().IsElsewhere(lineage, layer);
     const Index::Page* page = nullptr;
     bool joins = false;
     for (uint32_t i = 0; i < record.payload_blocks; ++i, at += kBlockBytes) {
       const uint32_t block = moved ? record.moved_blocks[i].block : e.first_block + i;
-      if (chunk != nullptr && (page == nullptr || page->run != block / kRunBlocks)) {
+      if (chunk != nullptr && elsewhere) {
+        page = chunk->FindPlace(block, at / kLocationUnitBytes);
+      } else if (chunk != nullptr && (page == nullptr || page->run != block / kRunBlocks)) {
         page = chunk->FindPage(block / kRunBlocks, layer);
       }
       const IndexEntry* entry = page == nullptr ? nullptr : page->Find(block % kRunBlocks);
@@ -87,7 +90,9 @@ void ChunkStoreImpl::FindLive(const Victim& v, uint32_t blocks_max, LiveBlocks* 
         joins = false;
         continue;
       }
-      if (!joins || live->runs.back().record.block_count >= blocks_max) {
+      if (!joins || live->runs.back().record.block_count >= blocks_max ||
+          live->runs.back().record.layer != page->layer.value()) {
+        run.record.layer = page->layer.value();
         run.first = live->blocks.size();
         run.at = at;
         run.record.block_count = 0;

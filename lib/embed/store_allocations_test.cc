@@ -27,12 +27,18 @@ class SilentLog : public env::LogSink {
 };
 
 struct OneRead : chunkstore::ReadOp {
+  OneRead() {
+    model::Line one;
+    one.version = LineVersion(1);
+    one.layers.push_back({LayerId(1), kVolumeBytesMax, kVolumeBytesMax, false, {}});
+    line = std::make_shared<const model::LineView>(one);
+    layer = LayerId(1);
+  }
   void OnDone(const absl::Status& s) override {
     ok = s.ok() && result.state == BlockResult::State::kData;
     done = true;
   }
   BlockResult result;
-  LayerView view{LayerId(1), kBlocksPerChunk};
   Buffer memory;
   bool ok = false;
   bool done = false;
@@ -110,7 +116,6 @@ class StoreAllocations : public testing::Test, public chunkstore::StoreEvents {
       for (OneRead& r : reads) {
         r.chunk = {LineageId(1), ChunkIndex(0)};
         r.blocks = {next_++ * 6007 % kVolumeBlocks, 1};
-        r.line = {&r.view, 1};
         r.results = {&r.result, 1};
         r.target = r.memory.data();
         r.done = false;

@@ -113,13 +113,23 @@ void ChainHost::Do(chain::DropMember&& e) { services_.peers->Drop(e.disk, e.reas
 void ChainHost::Do(chain::DropClient&& e) { services_.clients->Drop(e.client, e.reason); }
 
 void ChainHost::Do(chain::AnswerWrite&& e) {
+  if (e.bytes > 0) {
+    ++disk_.counters().writes;
+    disk_.counters().written_bytes += e.bytes;
+  }
   // 5.2.4: whoever has a connection of the client answers; a tail without one tells the head.
   if (services_.clients->AnswerWrite(e.client, e.relay.answer)) return;
   if (e.head == disk_.id()) return;
   Do(chain::Send{e.head, std::move(e.relay)});
 }
 
-void ChainHost::Do(chain::AnswerRead&& e) { services_.clients->Send(e.client, e.answer); }
+void ChainHost::Do(chain::AnswerRead&& e) {
+  if (e.answer.result == wire::Result::kOk) {
+    ++disk_.counters().reads;
+    disk_.counters().read_bytes += uint64_t{e.answer.blocks} * kBlockBytes;
+  }
+  services_.clients->Send(e.client, e.answer);
+}
 
 void ChainHost::Do(chain::HintConfig&& e) {
   services_.clients->Send(e.client, wire::ConfigHint{std::move(e.config)});

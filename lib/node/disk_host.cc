@@ -19,11 +19,11 @@ class DiskHost::ReadRun : public chunkstore::ReadOp {
   void Start(ChainHost& host, chain::StoreRead&& read) {
     host_ = &host;
     id_ = read.id;
-    views_ = std::move(read.line);
+    line = std::move(read.line);
+    layer = read.layer;
     found_.resize(read.blocks.count);
     payload_ = disk_.services_.pool.Allocate(size_t{read.blocks.count} * kBlockBytes);
     chunk = read.chunk;
-    line = views_;
     blocks = read.blocks;
     include_pending = read.include_pending;
     results = found_;
@@ -36,6 +36,7 @@ class DiskHost::ReadRun : public chunkstore::ReadOp {
       r.OnStoreRead({id_, status.ok(), found_, std::move(payload_)}, now, out);
     });
     payload_ = Buffer();
+    line = nullptr;
     disk_.free_reads_.push_back(this);
   }
 
@@ -43,7 +44,6 @@ class DiskHost::ReadRun : public chunkstore::ReadOp {
   DiskHost& disk_;
   ChainHost* host_ = nullptr;
   uint64_t id_ = 0;
-  chain::LayerViews views_;
   std::vector<BlockResult> found_;
   Buffer payload_;
 };
@@ -60,16 +60,17 @@ class DiskHost::ScanRun : public chunkstore::ScanOp {
     cursor = scan.cursor;
     at_end = false;
     entries.clear();
-    const model::Line* line = disk_.services_.lines->Find(scan.chunk.lineage);
-    line_version_ = line == nullptr ? LineVersion() : line->version;
     disk_.store().Scan(this);
   }
   void OnDone(const absl::Status& status) override {
     ChainHost& host = *host_;
+    // No older than the line by which the store had handed over when it looked (S7).
+    const model::Line* line = disk_.services_.lines->Find(chunk.lineage);
+    const LineVersion line_version = line == nullptr ? LineVersion() : line->version;
     host.Step([&](chain::Replica& r, Instant now, chain::Effects& out) {
       // A scan without a block that is damaged here must not pass for a whole one.
       r.OnStoreScan(
-          {id_, status.ok() && damaged.empty(), cursor, at_end, line_version_, std::move(entries)},
+          {id_, status.ok() && damaged.empty(), cursor, at_end, line_version, std::move(entries)},
           now, out);
     });
     entries.clear();
@@ -80,7 +81,6 @@ class DiskHost::ScanRun : public chunkstore::ScanOp {
   DiskHost& disk_;
   ChainHost* host_ = nullptr;
   uint64_t id_ = 0;
-  LineVersion line_version_;
 };
 
 DiskHost::DiskHost(Services& services, std::unique_ptr<chunkstore::ChunkStore> store,
@@ -191,6 +191,8 @@ void DiskHost::OnDurable(uint64_t position) {
   }
   for (Waiter& w : due) w.done();
 }
+
+void DiskHost::OnLine(LineageId lineage) { services_.lines->OnKept(*this, lineage); }
 
 void DiskHost::OnFailed(const absl::Status& status) {
   if (failed_) return;

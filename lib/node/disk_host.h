@@ -19,6 +19,14 @@
 
 namespace storpool::node {
 
+// Requests of clients that a disk has answered since its node started.
+struct DiskCounters {
+  uint64_t reads = 0;
+  uint64_t read_bytes = 0;
+  uint64_t writes = 0;
+  uint64_t written_bytes = 0;
+};
+
 class DiskHost : private chunkstore::StoreEvents {
  public:
   // `name` and `device_class` are for people: "/dev/sdb", "ssd".
@@ -36,6 +44,7 @@ class DiskHost : private chunkstore::StoreEvents {
   const std::string& device_class() const { return device_class_; }
   chunkstore::ChunkStore& store() { return *store_; }
   bool failed() const { return failed_; }
+  DiskCounters& counters() { return counters_; }
 
   ChainHost* Find(ChainId chain) const;
   // Makes an empty replica if there is none.
@@ -58,6 +67,7 @@ class DiskHost : private chunkstore::StoreEvents {
 
   void OnDurable(uint64_t position) override;
   void OnFailed(const absl::Status& status) override;
+  void OnLine(LineageId lineage) override;
   void OnRoom() override {}  // replicas that were denied ask again by themselves
 
   Services& services_;
@@ -65,6 +75,7 @@ class DiskHost : private chunkstore::StoreEvents {
   const std::string device_class_;
   chain::OwnDisk own_;
   bool failed_ = false;
+  DiskCounters counters_;
   std::vector<std::unique_ptr<ReadRun>> reads_;
   std::vector<ReadRun*> free_reads_;
   std::vector<std::unique_ptr<ScanRun>> scans_;

@@ -3,10 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 #include "lib/control/convert.h"
 #include "lib/node/chain_host.h"
 #include "lib/node/chain_table.h"
@@ -16,46 +13,41 @@
 namespace storpool::node {
 namespace {
 
-// Which lines there are notes of: lineage ids, with a comma between them.
-constexpr char kListKey[] = "lines";
+constexpr int kLinesPerReport = 1000;
 
 }  // namespace
 
-std::string Lines::NoteKey(LineageId lineage) { return absl::StrCat("line/", lineage.value()); }
+Lines::Lines(Services& services, directory::Directory& directory)
+    : services_(services),
+      directory_(directory),
+      report_timer_(services.reactor, [this] { SendReports(); }) {}
+
+std::string Lines::SectionName(LineageId lineage) { return absl::StrCat("line/", lineage.value()); }
 
 void Lines::LoadFrom(DiskHost& disk) {
-  const std::optional<std::string> list = disk.store().Note(kListKey);
-  if (!list) return;
-  for (absl::string_view item : absl::StrSplit(*list, ',', absl::SkipEmpty())) {
-    uint64_t id = 0;
-    if (!absl::SimpleAtoi(item, &id)) continue;
-    const std::optional<std::string> note = disk.store().Note(NoteKey(LineageId(id)));
-    Line message;
-    if (!note || !message.ParseFromString(*note)) continue;
-    const absl::StatusOr<model::Line> line = control::ToModel(message);
-    if (!line.ok()) continue;
-    wanted_.insert(line->lineage);
-    highest_lineage_ = std::max(highest_lineage_, line->lineage.value());
-    highest_volume_ = std::max(highest_volume_, line->volume.value());
-    directory_.Apply(*line);
+  for (const auto& [lineage, line] : disk.store().lines()) {
+    wanted_.insert(lineage);
+    highest_lineage_ = std::max(highest_lineage_, lineage.value());
+    highest_volume_ = std::max(highest_volume_, line.volume.value());
+    directory_.Apply(line);
   }
 }
 
 void Lines::Want(LineageId lineage) {
-  if (!wanted_.insert(lineage).second) return;
-  services_.metadata->SubscribeLine(lineage);
+  if (wanted_.insert(lineage).second) Ask(lineage);
 }
+
+void Lines::Ask(LineageId lineage) { services_.metadata->SubscribeLine(lineage); }
 
 void Lines::Await(ChainHost& host, LineageId lineage, LineVersion version) {
   const model::Line* line = Find(lineage);
   if (line != nullptr && line->version >= version) {
     host.Step([&](chain::Replica& r, Instant now, chain::Effects& out) {
-      r.OnLineKnown(lineage, line->version, now, out);
+      r.OnLineKnown(*line, now, out);
     });
     return;
   }
-  waiters_.push_back({&host, lineage, version});
-  Want(lineage);
+  Want(lineage);  // every replica hears of every line that comes
 }
 
 void Lines::Learn(const model::Line& line) {
@@ -67,26 +59,15 @@ void Lines::Learn(const model::Line& line) {
 void Lines::OnChanged(const directory::Changes& changes) {
   for (LineageId lineage : changes.incomplete) {
     wanted_.insert(lineage);
-    services_.metadata->SubscribeLine(lineage);
+    Ask(lineage);
   }
-  bool more = false;
   for (LineageId lineage : changes.lines) {
     const model::Line* line = Find(lineage);
     if (line == nullptr) continue;
-    more |= wanted_.insert(lineage).second || lineage.value() > highest_lineage_;
+    wanted_.insert(lineage);
     Keep(*line);
-  }
-  if (more || !changes.lines.empty()) KeepList();
-  std::vector<Waiter> due;
-  std::erase_if(waiters_, [&](const Waiter& w) {
-    const model::Line* line = Find(w.lineage);
-    if (line == nullptr || line->version < w.version) return false;
-    due.push_back(w);
-    return true;
-  });
-  for (const Waiter& w : due) {
-    w.host->Step([&](chain::Replica& r, Instant now, chain::Effects& out) {
-      r.OnLineKnown(w.lineage, Find(w.lineage)->version, now, out);
+    services_.chains->StepAll([&](chain::Replica& r, Instant now, chain::Effects& out) {
+      r.OnLineKnown(*line, now, out);
     });
   }
 }
@@ -94,23 +75,76 @@ void Lines::OnChanged(const directory::Changes& changes) {
 void Lines::Keep(const model::Line& line) {
   highest_lineage_ = std::max(highest_lineage_, line.lineage.value());
   highest_volume_ = std::max(highest_volume_, line.volume.value());
-  const std::string bytes = control::ToMessage(line).SerializeAsString();
   for (DiskHost* disk : services_.chains->disks()) {
-    if (!disk->failed()) disk->store().AppendNote(NoteKey(line.lineage), bytes);
+    if (!disk->failed()) disk->store().AppendLine(line);
   }
 }
 
-void Lines::KeepList() {
-  std::vector<uint64_t> ids;
-  for (LineageId lineage : wanted_) {
-    if (Find(lineage) != nullptr) ids.push_back(lineage.value());
+void Lines::OnOrder(const LineOrder& order) {
+  for (const Line& message : order.lines()) {
+    const absl::StatusOr<model::Line> line = control::ToModel(message);
+    if (!line.ok()) {
+      services_.metadata->Alarm(
+          absl::StrCat("metadata ordered a bad line: ", std::string(line.status().message())));
+      continue;
+    }
+    ordered_.insert(line->lineage);
+    Learn(*line);
+    const model::Line* known = Find(line->lineage);
+    if (known == nullptr) continue;  // the whole of it has been asked for
+    Keep(*known);                    // on disks that do not have it, too
+    for (DiskHost* disk : services_.chains->disks()) QueueReport(disk->id(), line->lineage);
   }
-  const std::string list = absl::StrJoin(ids, ",");
-  for (DiskHost* disk : services_.chains->disks()) {
-    if (!disk->failed() && disk->store().Note(kListKey) != list) {
-      disk->store().AppendNote(kListKey, list);
+}
+
+void Lines::ReportAll() {
+  for (LineageId lineage : ordered_) {
+    for (DiskHost* disk : services_.chains->disks()) QueueReport(disk->id(), lineage);
+  }
+}
+
+void Lines::ReportProgress() {
+  for (LineageId lineage : ordered_) {
+    for (DiskHost* disk : services_.chains->disks()) {
+      const chunkstore::KeptLine kept = disk->store().LineOf(lineage);
+      if (kept.chunks_left > 0) QueueReport(disk->id(), lineage);
     }
   }
+}
+
+void Lines::OnKept(DiskHost& disk, LineageId lineage) {
+  if (ordered_.contains(lineage)) QueueReport(disk.id(), lineage);
+}
+
+// One message for what happens in a turn.
+void Lines::QueueReport(DiskId disk, LineageId lineage) {
+  to_report_.insert({disk, lineage});
+  if (!report_timer_.active()) report_timer_.StartIn(Duration());
+}
+
+void Lines::SendReports() {
+  if (!services_.metadata->registered()) return;  // all is said again after it
+  ToMetadata message;
+  for (const auto& [id, lineage] : to_report_) {
+    LinesKept& kept = *message.mutable_lines_kept();
+    if (kept.lines_size() > 0 &&
+        (kept.disk() != id.value() || kept.lines_size() >= kLinesPerReport)) {
+      services_.metadata->Send(message);
+      kept.clear_lines();
+    }
+    DiskHost* disk = services_.chains->DiskHere(id);
+    if (disk->failed()) continue;
+    const chunkstore::KeptLine state = disk->store().LineOf(lineage);
+    if (state.durable == LineVersion()) continue;
+    kept.set_disk(id.value());
+    LineKept& line = *kept.add_lines();
+    line.set_lineage(lineage.value());
+    line.set_durable(state.durable.value());
+    line.set_applied(state.handed_over.value());
+    line.set_chunks_left(state.chunks_left);
+  }
+  to_report_.clear();
+  if (message.lines_kept().lines_size() > 0) services_.metadata->Send(message);
 }
 
 }  // namespace storpool::node

@@ -10,6 +10,7 @@
 #include "lib/node/disk_host.h"
 #include "lib/node/lines.h"
 #include "lib/node/peers.h"
+#include "lib/node/space.h"
 
 namespace storpool::node {
 namespace {
@@ -118,6 +119,10 @@ void MetadataSession::OnLinkMessage(const FromMetadata& message) {
     OnDrop(message.drop());
   } else if (message.has_horizons()) {
     OnHorizons(message.horizons());
+  } else if (message.has_lines()) {
+    services_.lines->OnOrder(message.lines());
+  } else if (message.has_space()) {
+    services_.space->OnOrder(message.space());
   }
   // Not needed here: NotLeader (the link follows it), HeartbeatAnswer, and ResyncOrder: a replica
   // that an opened config has as syncing opens its resync by itself, and again after every end.
@@ -157,9 +162,10 @@ void MetadataSession::OnRegistered(const Registered& registered) {
     version.set_version(it == directory_.section_versions().end() ? 0 : it->second);
   };
   add(kDisksSection);
-  for (LineageId lineage : services_.lines->wanted()) add(Lines::NoteKey(lineage));
+  for (LineageId lineage : services_.lines->wanted()) add(Lines::SectionName(lineage));
   Send(message);
   for (const auto& [disk, reason] : failed_) DiskFailed(disk, reason);
+  services_.lines->ReportAll();
   Beat();
   SendRaised();
 }
@@ -177,6 +183,11 @@ void MetadataSession::Beat() {
     room.set_stored_bytes(usage.stored_bytes);
     room.set_free_bytes(usage.free_bytes);
     room.set_entries(usage.entries);
+    const DiskCounters& counters = disk->counters();
+    room.set_reads(counters.reads);
+    room.set_read_bytes(counters.read_bytes);
+    room.set_writes(counters.writes);
+    room.set_written_bytes(counters.written_bytes);
   }
   for (const auto& [section, version] : directory_.section_versions()) {
     SectionVersion& known = *beat.add_sections();
@@ -186,6 +197,7 @@ void MetadataSession::Beat() {
   Send(message);
   if (beats_ % kBeatsPerBases == 0) SendBases();
   SendResyncs();
+  services_.lines->ReportProgress();
   beat_.StartIn(beat_every_);
 }
 
@@ -228,7 +240,7 @@ void MetadataSession::SendResyncs() {
 void MetadataSession::SubscribeLine(LineageId lineage) {
   ToMetadata message;
   SectionVersion& section = *message.mutable_subscribe()->add_sections();
-  section.set_section(Lines::NoteKey(lineage));
+  section.set_section(Lines::SectionName(lineage));
   Send(message);
 }
 

@@ -15,6 +15,7 @@
 #include "lib/node/lines.h"
 #include "lib/node/metadata_session.h"
 #include "lib/node/peers.h"
+#include "lib/node/space.h"
 
 namespace storpool::node {
 namespace {
@@ -67,6 +68,7 @@ class Node::Impl {
   Leases leases_;
   ChainTable chains_;
   Clients clients_;
+  Space space_;
   Doorstep doorstep_;
   std::vector<std::unique_ptr<DiskHost>> disks_;
   std::unique_ptr<env::Listener> listener_;
@@ -101,12 +103,14 @@ Node::Impl::Impl(NodeOptions options, env::Reactor& reactor, env::Network& netwo
       leases_(services_),
       chains_(services_),
       clients_(services_),
+      space_(services_),
       doorstep_(services_, local_),
       stop_timer_(reactor, [this] { LookWhetherDone(); }) {
   local_.self.cluster = options_.cluster;
   local_.self.node = options_.id;
   local_.self.process = Incarnation(entropy.Next());
   metadata_.SetProcess(local_.self.process);
+  services_.space = &space_;
   services_.chains = &chains_;
   services_.clients = &clients_;
   services_.leases = &leases_;
@@ -214,6 +218,8 @@ void Node::Impl::LookWhetherDone() {
   clients_.Stop();
   peers_.Stop();
   metadata_.Stop();
+  lines_.Stop();
+  space_.Stop();
   next_ = 0;
   CloseNext();
 }

@@ -201,7 +201,7 @@ TestCluster::TestCluster() {
   line_.volume = VolumeId(9);
   line_.table = chain_.table();
   line_.version = LineVersion(1);
-  line_.layers = {{LayerId(1), uint64_t{1} << 30, uint64_t{1} << 30, false}};
+  line_.layers = {{LayerId(1), uint64_t{1} << 30, uint64_t{1} << 30, false, LineVersion(1)}};
   named_.chain = opened_.chain = chain_;
 }
 
@@ -261,6 +261,26 @@ void TestCluster::SendDisks(TestLink& link) {
 
 void TestCluster::Broadcast(const FromMetadata& message) {
   for (const auto& [link, id] : links_) link->Deliver(message);
+}
+
+void TestCluster::ChangeLine(const std::function<void(model::Line&)>& change) {
+  const LineVersion before = line_.version;
+  line_.version = LineVersion(before.value() + 1);
+  change(line_);
+  EXPECT_TRUE(line_.Validate().ok()) << line_.Validate();
+  FromMetadata message;
+  *message.mutable_lines()->add_lines() = control::ToMessage(line_.Since(before));
+  Broadcast(message);
+}
+
+LineKept TestCluster::Kept(uint16_t disk) const {
+  for (auto m = received.rbegin(); m != received.rend(); ++m) {
+    if (!m->has_lines_kept() || m->lines_kept().disk() != disk) continue;
+    for (const LineKept& kept : m->lines_kept().lines()) {
+      if (kept.lineage() == line_.lineage.value()) return kept;
+    }
+  }
+  return {};
 }
 
 void TestCluster::OnMessage(TestLink& link, const ToMetadata& message) {

@@ -160,6 +160,10 @@ class TestCluster {
   void Remove(TestNode* node) { std::erase(living_, node); }
 
   void Broadcast(const FromMetadata& message);  // from metadata to all nodes
+  // The next version of the line; all nodes are ordered to keep what has changed.
+  void ChangeLine(const std::function<void(model::Line&)>& change);
+  // What disk `disk` has said last of the line.
+  LineKept Kept(uint16_t disk) const;
 
   const model::ChainConfig& opened() const { return opened_; }
   model::Line line() const { return line_; }

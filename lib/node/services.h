@@ -18,6 +18,7 @@ class Leases;
 class Lines;
 class MetadataSession;
 class Peers;
+class Space;
 
 // Frees in a later turn what may still be on the call stack in this one: connections that ended.
 class Graveyard {
@@ -47,6 +48,7 @@ struct Services {
   Lines* lines = nullptr;
   MetadataSession* metadata = nullptr;
   Peers* peers = nullptr;
+  Space* space = nullptr;
 
   void Log(env::LogLevel level, std::string_view text) const { log.Log(level, "node", text); }
 };

@@ -183,10 +183,19 @@ class StoreReader {
     return absl::OkStatus();
   }
 
+  // Under the layer whose it is now: mirrors hand entries over when they like (4.8).
   absl::Status Take(ChainId chain, const Entry& entry) {
     if (entry.kind == EntryKind::kEmpty) return absl::OkStatus();
     const Place& place = entry.place;
+    model::LineView::Owner owner{place.layer};
+    const auto line = store_->lines().find(place.lineage);
+    if (line != store_->lines().end()) owner = line->second.view->OwnerOf(place.layer);
+    if (owner.layer == LayerId() && owner.removed) return absl::OkStatus();
+    if (owner.layer == LayerId()) owner.layer = place.layer;
+    const uint64_t first_byte =
+        uint64_t{place.chunk.value()} * kChunkBytes + uint64_t{place.blocks.first} * kBlockBytes;
     for (uint32_t i = 0; i < place.blocks.count; ++i) {
+      if (first_byte + uint64_t{i} * kBlockBytes >= owner.dead_from_bytes) break;
       Block block{entry.version, entry.kind, 0};
       if (entry.kind == EntryKind::kData) {
         block.checksum = entry.checksums[i];
@@ -196,7 +205,7 @@ class StoreReader {
                                                   ToString(entry.version), ": wrong bytes"));
         }
       }
-      Block& known = content_[{chain, ChunkKey{place.lineage, place.chunk}, place.layer,
+      Block& known = content_[{chain, ChunkKey{place.lineage, place.chunk}, owner.layer,
                                place.blocks.first + i}];
       if (known.version < block.version) known = block;
     }

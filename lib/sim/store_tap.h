@@ -58,6 +58,12 @@ class StoreTap : public chunkstore::ChunkStore {
   uint64_t AppendDropLineage(LineageId lineage) override {
     return inner_->AppendDropLineage(lineage);
   }
+  uint64_t AppendLine(const model::Line& line) override { return inner_->AppendLine(line); }
+  chunkstore::KeptLine LineOf(LineageId lineage) const override { return inner_->LineOf(lineage); }
+  const std::map<LineageId, model::Line>& lines() const override { return inner_->lines(); }
+  void CountLayers(chunkstore::LayerCounter* counter) const override {
+    inner_->CountLayers(counter);
+  }
   uint64_t AppendNote(std::string key, std::string value) override {
     return inner_->AppendNote(std::move(key), std::move(value));
   }
@@ -106,6 +112,7 @@ class LedgerStore final : public StoreTap, private chunkstore::StoreEvents {
   void OnDurable(uint64_t position) override;
   void OnFailed(const absl::Status& status) override { events_->OnFailed(status); }
   void OnRoom() override { events_->OnRoom(); }
+  void OnLine(LineageId lineage) override { events_->OnLine(lineage); }
 
   Ledger& ledger_;
   const DiskId disk_;
