@@ -34,10 +34,9 @@ class Requests::Request final : public block::BlockIo {
   }
 
   void Start() {
-    const uint64_t end = about_->device->info().size_bytes;
-    about_->size_bytes.store(end, std::memory_order_relaxed);
     if (op != block::BlockOp::kWrite) return about_->device->Start(this);
     // The whole of it, before the first piece is written.
+    const uint64_t end = about_->device->info().size_bytes;
     if (offset_bytes > end || size_bytes > end - offset_bytes) {
       return OnDone(absl::OutOfRangeError(
           absl::StrCat("a write goes beyond the end of the volume, which has ", end, " bytes")));

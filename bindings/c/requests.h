@@ -6,7 +6,6 @@
 // requests that are submitted while the reactor is busy share one wake-up.
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
@@ -22,9 +21,8 @@ namespace storpool::capi {
 
 // What requests need to know about a volume.
 struct Target {
-  embed::ClientServer::Device device;    // reactor only
-  std::atomic<uint64_t> size_bytes = 0;  // as of the last request
-  uint64_t under_way = 0;                // of Requests, like the next
+  embed::ClientServer::Device device;  // reactor only
+  uint64_t under_way = 0;              // of Requests, like the next
   bool closing = false;
 };
 

@@ -147,7 +147,8 @@ enum sp_open_mode {
 /*
  * Attaches volume `name` to this client, waits until it can be used (at most `timeout_ms`, as
  * above), and stores a handle in *volume (NULL if it fails). A volume that is attached to this
- * client in the same mode already is taken as it is.
+ * client in the same mode already is taken as it is. `name` may be that of a snapshot, which is
+ * opened SP_READ_ONLY; one without a name is "~" and its global id.
  *
  * SP_ENOENT; SP_EBUSY: this client has it in the other mode, or it is being detached; SP_ETIMEDOUT:
  * then it is detached again, which may take another second; SP_EUNAVAILABLE: not connected.
@@ -158,7 +159,10 @@ enum sp_open_mode {
 int sp_volume_open(sp_cluster* cluster, const char* name, int mode, int64_t timeout_ms,
                    sp_volume** volume);
 
-/* Its present size in bytes, a multiple of 512. It may grow while the volume is open. */
+/*
+ * Its size now, in bytes, a multiple of 512. It may grow while the volume is open: requests up to
+ * the new end work at once. After the session has ended: what it was last.
+ */
 uint64_t sp_volume_size(const sp_volume* volume);
 
 /*

@@ -37,13 +37,11 @@ absl::Status Open(sp_volume& volume, Deadline deadline) {
   const absl::Status attached =
       cluster.attachments().Attach(volume.name, volume.read_only, deadline);
   if (!attached.ok() && !absl::IsDeadlineExceeded(attached)) return attached;
-  const absl::Status here = !attached.ok()
-                                ? attached
-                                : cluster.client()->AwaitDevice(
-                                      volume.name, LeftUntil(deadline), [&volume](Device device) {
-                                        volume.target.size_bytes.store(device->info().size_bytes);
-                                        volume.target.device = std::move(device);
-                                      });
+  const absl::Status here =
+      !attached.ok() ? attached
+                     : cluster.client()->AwaitDevice(
+                           volume.name, LeftUntil(deadline),
+                           [&volume](Device device) { volume.target.device = std::move(device); });
   if (!here.ok()) {
     cluster.attachments().Detach(volume.name, DeadlineIn(kTakeBackMs)).IgnoreError();
   }
@@ -171,7 +169,12 @@ int sp_volume_open(sp_cluster* cluster, const char* name, int mode, int64_t time
 }
 
 uint64_t sp_volume_size(const sp_volume* volume) {
-  return volume == nullptr ? 0 : volume->target.size_bytes.load(std::memory_order_relaxed);
+  if (volume == nullptr) return 0;
+  const auto size_now = [volume] { return volume->target.device->info().size_bytes; };
+  if (volume->cluster.OnOwnThread()) return size_now();
+  uint64_t size_bytes = 0;
+  volume->cluster.client()->Run([&] { size_bytes = size_now(); });
+  return size_bytes;
 }
 
 int sp_volume_close(sp_volume* volume) {

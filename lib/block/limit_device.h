@@ -16,6 +16,7 @@ namespace storpool::block {
 struct Limits {
   uint64_t operations_per_second = 0;
   uint64_t bytes_per_second = 0;
+  bool operator==(const Limits&) const = default;
 };
 
 class LimitDevice final : public BlockDevice {
@@ -29,6 +30,8 @@ class LimitDevice final : public BlockDevice {
 
   // Takes effect at once, also for what waits.
   void SetLimits(Limits limits);
+  // Nothing waits here.
+  bool idle() const { return waiting_.empty(); }
   Limits limits() const { return {operations_.rate(), bytes_.rate()}; }
 
  private:

@@ -63,7 +63,9 @@ Result CheckLayer(const ReplicaState& s, const WriteRequest& r, const model::Lin
   }
   const uint64_t end =
       uint64_t{r.chunk.value()} * kChunkBytes + uint64_t{r.first_sector + r.sectors} * kSectorBytes;
-  return end > layer->size_bytes ? Result::kBeyondEnd : Result::kOk;
+  // A fill is of whole blocks, also where the last one is not whole.
+  const uint64_t over = r.op == WriteOp::kFill ? kBlockBytes - kSectorBytes : 0;
+  return end > layer->size_bytes + over ? Result::kBeyondEnd : Result::kOk;
 }
 
 bool IsAligned(const WriteRequest& r) {

@@ -10,10 +10,15 @@
 namespace storpool::client {
 namespace {
 
-template <class Volumes>
-void EachVolume(Volumes& volumes, const auto& fn) {
-  // A call may end a session, but volumes are taken out in a turn of their own.
-  for (auto& [id, attached] : volumes) fn(*attached.volume);
+// Those in force, of a volume of its present size.
+block::Limits LimitsOf(const storpool::Volume& volume) {
+  constexpr uint64_t kGib = 1u << 30;
+  const uint64_t gib = volume.limits().per_gib() ? (volume.size_bytes() + kGib - 1) / kGib : 1;
+  const auto times = [gib](uint64_t limit) {
+    return limit > UINT64_MAX / std::max<uint64_t>(gib, 1) ? UINT64_MAX : limit * gib;
+  };
+  return {.operations_per_second = times(volume.limits().iops()),
+          .bytes_per_second = times(volume.limits().bandwidth_bytes())};
 }
 
 }  // namespace
@@ -29,12 +34,16 @@ Client::Client(ClientOptions options, env::Reactor& reactor, ChannelOpener& open
       events_(events),
       process_(entropy.Next()),
       connections_(reactor, opener, *this),
-      context_{reactor, directory_, connections_, pool, calls_, requests_, read_ids_, log},
+      context_{reactor,       directory_, connections_, pool,   calls_, requests_,
+               parent_reads_, fills_,     read_ids_,    turns_, log},
       heartbeat_every_(Duration::Millis(kHeartbeatMs)),
       heartbeat_(reactor, [this] { SendHeartbeat(); }),
       register_again_(reactor, [this] { Register(); }),
       tick_(reactor, [this] { Tick(); }),
-      reap_(reactor, [this] { ended_.clear(); }) {}
+      reap_(reactor, [this] {
+        ended_.clear();
+        ended_fills_.clear();
+      }) {}
 
 Client::~Client() = default;
 
@@ -62,20 +71,20 @@ std::vector<Volume*> Client::Volumes() {
 void Client::OnConnectionReady(NodeConnection& connection) {
   log_.Log(env::LogLevel::kInfo, "client",
            absl::StrCat("connected to node ", connection.address()));
-  EachVolume(volumes_, [&](Volume& volume) { volume.OnConnectionReady(connection); });
+  EachVolume([&](Volume& volume) { volume.OnConnectionReady(connection); });
 }
 
 void Client::OnConnectionLost(NodeConnection& connection, bool was_ready,
                               const absl::Status& reason) {
   log_.Log(was_ready ? env::LogLevel::kWarning : env::LogLevel::kDebug, "client",
            absl::StrCat("node ", connection.address(), ": ", reason.message()));
-  EachVolume(volumes_, [&](Volume& volume) { volume.OnConnectionLost(connection, was_ready); });
+  EachVolume([&](Volume& volume) { volume.OnConnectionLost(connection, was_ready); });
 }
 
 void Client::OnNodeMessage(NodeConnection& connection, wire::Message& message) {
   if (const auto* answer = std::get_if<wire::WriteAnswer>(&message)) {
-    const auto it = volumes_.find(answer->session.volume);
-    if (it != volumes_.end()) it->second.volume->OnWriteAnswer(*answer);
+    Volume* volume = FindSession(answer->session.volume, answer->session.generation);
+    if (volume != nullptr) volume->OnWriteAnswer(*answer);
   } else if (const auto* read = std::get_if<wire::ReadAnswer>(&message)) {
     Request* request = read_ids_.Find(read->number);
     if (request != nullptr) request->volume->OnReadAnswer(request, *read);
@@ -91,12 +100,21 @@ void Client::OnNodeMessage(NodeConnection& connection, wire::Message& message) {
 
 void Client::TakeChanges(const directory::Changes& changes) {
   for (const std::string& text : changes.alarms) Alarm(text);
+  for (LineageId lineage : changes.incomplete) AskForWhole(lineage);
   for (ChainId chain : changes.chains) {
-    EachVolume(volumes_, [&](Volume& volume) { volume.OnChain(chain); });
+    EachVolume([&](Volume& volume) { volume.OnChain(chain); });
   }
   const bool map = changes.disks || !changes.lines.empty();
-  if (map) EachVolume(volumes_, [](Volume& volume) { volume.OnMap(); });
-  if (map || !changes.tables.empty() || !changes.attachments.empty()) Reconcile();
+  if (map) {
+    EachVolume([&](Volume& volume) {
+      FollowLines(volume.lineage(), volume.snapshot());
+      volume.OnMap();
+    });
+  }
+  if (map || !changes.tables.empty() || !changes.attachments.empty()) {
+    Reconcile();
+    StartFills();
+  }
 }
 
 void Client::Reconcile() {
@@ -121,6 +139,21 @@ void Client::Reconcile() {
       if (description.id() == attachment.volume()) Open(attachment, description);
     }
   }
+  TakeLimits(*section);
+}
+
+void Client::TakeLimits(const AttachmentsSection& section) {
+  for (const storpool::Volume& description : section.volumes()) {
+    const auto it = volumes_.find(VolumeId(description.id()));
+    if (it == volumes_.end()) continue;
+    const block::Limits limits = LimitsOf(description);
+    if (limits == it->second.limits->limits()) continue;
+    it->second.limits->SetLimits(limits);
+    log_.Log(env::LogLevel::kInfo, "client",
+             absl::StrCat("volume ", it->second.volume->name(), ": ", limits.operations_per_second,
+                          " operations and ", limits.bytes_per_second,
+                          " bytes a second, 0 means no limit"));
+  }
 }
 
 void Client::CloseEndedSessions(const AttachmentsSection& section) {
@@ -141,29 +174,34 @@ void Client::CloseEndedSessions(const AttachmentsSection& section) {
 }
 
 void Client::Open(const Attachment& attachment, const storpool::Volume& description) {
-  const LineageId lineage(description.lineage());
-  Follow(absl::StrCat("line/", lineage.value()));
-  const model::Line* line = directory_.FindLine(lineage);
-  if (line == nullptr || line->dropped || line->layers.empty()) return;
-  Follow(absl::StrCat("table/", line->table.value()));
-  if (directory_.ChainsOf(line->table) == 0) return;
-
   VolumeIdentity identity;
+  identity.lineage = LineageId(description.lineage());
+  if (attachment.snapshot()) {
+    identity.snapshot = LayerId(description.layer());
+  } else {
+    identity.layer = LayerId(attachment.layer());
+  }
+  if (!FollowLines(identity.lineage, identity.snapshot)) return;
+
   identity.session = {VolumeId(attachment.volume()), options_.id,
                       Generation(attachment.generation())};
-  identity.name = attachment.volume_name();
-  identity.lineage = lineage;
-  identity.read_only = attachment.rights() == READ_ONLY;
+  identity.name =
+      attachment.volume_name().empty() ? attachment.global_id() : attachment.volume_name();
+  identity.global_id = attachment.global_id();
+  identity.read_only = attachment.rights() == READ_ONLY || attachment.snapshot();
   for (const Attachment::ChainFloor& floor : attachment.floors()) {
     identity.floors[ChainId::FromRaw(floor.chain())] = Epoch(floor.epoch());
   }
   Attached& attached = volumes_[identity.session.volume];
   attached.volume =
       std::make_unique<Volume>(context_, std::move(identity), static_cast<VolumeEvents&>(*this));
+  attached.limits =
+      std::make_unique<block::LimitDevice>(reactor_, *attached.volume, LimitsOf(description));
   log_.Log(env::LogLevel::kInfo, "client",
-           absl::StrCat("volume ", attachment.volume_name(), " is attached, generation ",
+           absl::StrCat("volume ", attached.volume->name(), " is attached, generation ",
                         attachment.generation()));
-  attached.device = events_.OnAttached(*attached.volume);
+  HoldOpened(*attached.volume);
+  attached.device = events_.OnAttached(*attached.volume, *attached.limits);
   SendReady(attached, true, absl::OkStatus());
 }
 
@@ -182,11 +220,12 @@ void Client::TakeDetach(Attached& attached) {
 void Client::Close(std::map<VolumeId, Attached>::iterator it, const absl::Status& reason) {
   Volume& volume = *it->second.volume;
   volume.End(reason);
+  it->second.limits->SetLimits({});  // what waits there ends too
   log_.Log(env::LogLevel::kInfo, "client",
            absl::StrCat("volume ", volume.name(), ": ", volume.ended().message()));
   over_[volume.session().volume] = volume.session().generation;
   events_.OnGone(volume, volume.ended());
-  ended_.push_back(std::move(it->second.volume));
+  ended_.push_back(std::move(it->second));
   volumes_.erase(it);
   reap_.StartIn(kTick);
 }
@@ -194,13 +233,19 @@ void Client::Close(std::map<VolumeId, Attached>::iterator it, const absl::Status
 // Also: volumes whose session a node has called fenced, and detaches whose requests have ended.
 void Client::Tick() {
   tick_.StartIn(kTick);
+  for (auto& [id, fill] : fills_in_order_) {
+    if (fill.session == nullptr) continue;
+    fill.session->volume().OnTick();
+    if (!fill.session->volume().ended().ok()) EndFill(fill, fill.session->volume().ended());
+  }
   for (auto it = volumes_.begin(); it != volumes_.end();) {
     const auto next = std::next(it);
     Attached& attached = it->second;
     attached.volume->OnTick();
     if (!attached.volume->ended().ok()) {
       Close(it, attached.volume->ended());
-    } else if (attached.detaching && !attached.detached && !attached.volume->busy()) {
+    } else if (attached.detaching && !attached.detached && !attached.volume->busy() &&
+               attached.limits->idle()) {
       attached.detached = true;
       SendReady(attached, false, absl::OkStatus());
     }

@@ -16,6 +16,8 @@
 #include <vector>
 
 #include "lib/base/buffer.h"
+#include "lib/block/limit_device.h"
+#include "lib/client/fill_session.h"
 #include "lib/client/message_channel.h"
 #include "lib/client/node_connections.h"
 #include "lib/client/volume.h"
@@ -41,8 +43,9 @@ class ClientEvents {
   virtual ~ClientEvents() = default;
   // Metadata has taken this client in: once for each time that the link came up.
   virtual void OnRegistered() {}
-  // The volume can be used. Returns where people find it ("nbd://host:port/NAME"), for metadata.
-  virtual std::string OnAttached(Volume& volume) = 0;
+  // The volume can be used: through `device`, which holds it to its limits (9.1) and may be used
+  // as long as it. Returns where people find it ("nbd://host:port/NAME"), for metadata.
+  virtual std::string OnAttached(Volume& volume, block::BlockDevice& device) = 0;
   // A detach is asked for. OK: nothing new will be started, and the detach goes on once what is
   // under way has ended. An error says who holds the volume open; the volume stays.
   virtual absl::Status OnDetach(Volume& volume) = 0;
@@ -79,10 +82,23 @@ class Client final : private control::MetadataLink::Handler,
  private:
   struct Attached {
     std::unique_ptr<Volume> volume;
+    std::unique_ptr<block::LimitDevice> limits;
     std::string device;
     bool detaching = false;  // the owner agreed; waits for requests to end
     bool detached = false;   // and metadata was told
-    Instant line_asked;
+  };
+
+  // A snapshot that asks for a session which is granted, and not open here yet.
+  struct EarlyHold {
+    uint64_t id = 0;
+    LayerId layer;
+    Instant until;
+  };
+  using SessionKey = std::pair<VolumeId, Generation>;
+  struct Fill {
+    FillOrder order;
+    std::unique_ptr<FillSession> session;  // once its lines are known
+    bool over = false;                     // it was fenced: a session never begins twice
   };
 
   // control::MetadataLink::Handler
@@ -96,15 +112,41 @@ class Client final : private control::MetadataLink::Handler,
   void OnNodeMessage(NodeConnection& connection, wire::Message& message) override;
   // VolumeEvents
   void OnLineNeeded(LineageId lineage) override;
+  void OnHeld(const Session& session, uint64_t id) override;
+  void OnReleased(const Session& session, uint64_t id, bool held, bool drained) override;
 
   void Register();
   void OnRegistered(const Registered& message);
   void OnSections(const Sections& sections);
   void OnOpened(const Opened& opened);
   void TakeChanges(const directory::Changes& changes);
+  void AskForWhole(LineageId lineage);
   void Alarm(const std::string& text);
 
+  // Snapshots (client_snapshots.cc).
+  void OnSnapshotHold(const SnapshotHold& hold);
+  void HoldOpened(Volume& volume);
+  void OnSnapshotOver(uint64_t id);
+  void RepeatSnapshots();
+  Volume* FindSession(VolumeId volume, Generation generation);
+
+  // Fills (client_fills.cc).
+  void OnFillOrder(const FillOrder& order);
+  void TakeLine(const Line& proto);
+  void StartFills();
+  void SayFilled(const Fill& fill);
+  void EndFill(Fill& fill, const absl::Status& reason);
+
+  // A call may end a session, but volumes are taken out in a turn of their own.
+  void EachVolume(const auto& fn) {
+    for (auto& [id, attached] : volumes_) fn(*attached.volume);
+    for (auto& [id, fill] : fills_in_order_) {
+      if (fill.session != nullptr) fn(fill.session->volume());
+    }
+  }
   void Follow(const std::string& section);
+  // Whether all that a volume of this lineage needs of the map is known; it is followed.
+  bool FollowLines(LineageId lineage, LayerId layer);
   void Subscribe(const std::set<std::string>& sections);
   void SendHeartbeat();
   void SendReady(const Attached& attached, bool is_attached, const absl::Status& error);
@@ -114,6 +156,7 @@ class Client final : private control::MetadataLink::Handler,
   void Reconcile();
   void CloseEndedSessions(const AttachmentsSection& section);
   void Open(const Attachment& attachment, const storpool::Volume& description);
+  void TakeLimits(const AttachmentsSection& section);
   void TakeDetach(Attached& attached);
   void Close(std::map<VolumeId, Attached>::iterator it, const absl::Status& reason);
   void Tick();
@@ -130,11 +173,21 @@ class Client final : private control::MetadataLink::Handler,
   NodeConnections connections_;
   Pool<Call> calls_;
   Pool<Request> requests_;
+  Pool<ParentRead> parent_reads_;
+  Pool<BaseFill> fills_;
   ReadIds read_ids_;
+  Turns turns_;
   VolumeContext context_;
   std::map<VolumeId, Attached> volumes_;
-  std::map<VolumeId, Generation> over_;         // the newest session of each that has ended here
-  std::vector<std::unique_ptr<Volume>> ended_;  // to be deleted in a turn of their own
+  std::map<LineageId, Instant> lines_asked_;  // again, when that was last
+  std::map<VolumeId, Generation> over_;       // the newest session of each that has ended here
+  std::vector<Attached> ended_;               // to be deleted in a turn of their own
+
+  std::map<SessionKey, EarlyHold> early_holds_;
+  // Kept until metadata says that the snapshot is over.
+  std::map<std::pair<uint64_t, SessionKey>, SnapshotReleased> released_;
+  std::map<VolumeId, Fill> fills_in_order_;
+  std::vector<std::unique_ptr<FillSession>> ended_fills_;  // as ended_
 
   std::set<std::string> followed_;  // names of sections
   bool link_up_ = false;

@@ -58,6 +58,12 @@ void Client::OnLinkMessage(const FromMetadata& message) {
   if (!registered_) return;
   if (message.has_sections()) return OnSections(message.sections());
   if (message.has_opened()) return OnOpened(message.opened());
+  if (message.has_snapshot_hold()) return OnSnapshotHold(message.snapshot_hold());
+  if (message.has_snapshot_release()) {
+    return EachVolume([&](Volume& volume) { volume.Release(message.snapshot_release().id()); });
+  }
+  if (message.has_snapshot_over()) return OnSnapshotOver(message.snapshot_over().id());
+  if (message.has_fill()) return OnFillOrder(message.fill());
   if (message.has_heartbeat()) term_ = std::max<uint64_t>(term_, message.heartbeat().term());
 }
 
@@ -76,6 +82,8 @@ void Client::OnRegistered(const Registered& message) {
   for (const auto& [id, attached] : volumes_) {
     SendReady(attached, !attached.detached, absl::OkStatus());
   }
+  RepeatSnapshots();
+  for (const auto& [id, fill] : fills_in_order_) SayFilled(fill);
   events_.OnRegistered();
 }
 
@@ -113,15 +121,37 @@ void Client::Subscribe(const std::set<std::string>& sections) {
   metadata_.Send(message);
 }
 
+bool Client::FollowLines(LineageId lineage, LayerId layer) {
+  Follow(absl::StrCat("line/", lineage.value()));
+  const Ancestry lines = AncestryOf(directory_, lineage, layer);
+  for (const Ancestor& line : lines.lines) {
+    Follow(absl::StrCat("line/", line.lineage.value()));
+    Follow(absl::StrCat("table/", line.table.value()));
+  }
+  if (lines.unknown_line != LineageId()) {
+    Follow(absl::StrCat("line/", lines.unknown_line.value()));
+  }
+  if (lines.unknown_table != TableId()) {
+    Follow(absl::StrCat("table/", lines.unknown_table.value()));
+  }
+  return lines.complete();
+}
+
+// Only what has changed of the line came, and not since what is known here.
+void Client::AskForWhole(LineageId lineage) {
+  if (!registered_) return;  // registering subscribes to all
+  ToMetadata message;
+  message.mutable_subscribe()->add_sections()->set_section(absl::StrCat("line/", lineage.value()));
+  metadata_.Send(message);
+}
+
 // A line that a member has and we do not, or the other way round: metadata knows.
 void Client::OnLineNeeded(LineageId lineage) {
-  for (auto& [id, attached] : volumes_) {
-    if (attached.volume->lineage() != lineage) continue;
-    const Instant now = reactor_.Now();
-    if (now - attached.line_asked < kRetryMax) return;
-    attached.line_asked = now;
-    return Subscribe({absl::StrCat("line/", lineage.value())});
-  }
+  const Instant now = reactor_.Now();
+  Instant& asked = lines_asked_[lineage];
+  if (asked != Instant() && now - asked < kRetryMax) return;
+  asked = now;
+  Subscribe({absl::StrCat("line/", lineage.value())});
 }
 
 void Client::SendHeartbeat() {
@@ -131,6 +161,7 @@ void Client::SendHeartbeat() {
   Heartbeat& heartbeat = *message.mutable_heartbeat();
   heartbeat.set_number(++heartbeat_number_);
   metadata_.Send(message);
+  RepeatSnapshots();
 }
 
 void Client::SendReady(const Attached& attached, bool is_attached, const absl::Status& error) {

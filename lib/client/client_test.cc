@@ -1,151 +1,9 @@
 // The client's talk with metadata: registering, attachments, detaches, sessions.
-#include "lib/client/client.h"
-
-#include <gtest/gtest.h>
-
-#include <deque>
-
 #include "lib/base/digest.h"
-#include "lib/base/random.h"
-#include "lib/client/volume_fixture.h"
+#include "lib/client/client_fixture.h"
 
 namespace storpool::client {
 namespace {
-
-class FakeLink final : public control::MetadataLink {
- public:
-  void Start(Handler* to) override { handler = to; }
-  void Send(const ToMetadata& message) override { sent.push_back(message); }
-  ToMetadata Take() {
-    SP_CHECK(!sent.empty());
-    ToMetadata message = sent.front();
-    sent.pop_front();
-    return message;
-  }
-  Handler* handler = nullptr;
-  std::deque<ToMetadata> sent;
-};
-
-class SeededEntropy final : public env::Entropy {
- public:
-  void Fill(std::span<uint8_t> bytes) override {
-    for (uint8_t& b : bytes) b = static_cast<uint8_t>(random_.Next());
-  }
-
- private:
-  Random random_{7};
-};
-
-class ClientTest : public testing::Test, public ClientEvents {
- protected:
-  ClientTest() {
-    client.Start();
-    link.handler->OnLinkUp();
-  }
-
-  std::string OnAttached(Volume& volume) override {
-    attached.push_back(volume.name());
-    return "nbd://here/" + volume.name();
-  }
-  absl::Status OnDetach(Volume&) override { return detach_answer; }
-  void OnGone(Volume& volume, const absl::Status& reason) override {
-    gone.push_back(volume.name());
-    EXPECT_FALSE(reason.ok());
-  }
-  void OnRefused(std::string_view reason, bool) override { refused = reason; }
-
-  void Register(uint64_t term = 1) {
-    link.sent.clear();
-    FromMetadata message;
-    message.mutable_registered()->set_term(term);
-    message.mutable_registered()->set_heartbeat_ms(300);
-    link.handler->OnLinkMessage(message);
-  }
-  FromMetadata NewSection(const std::string& name, uint64_t version, Section** section) {
-    FromMetadata message;
-    *section = message.mutable_sections()->add_sections();
-    (*section)->set_name(name);
-    (*section)->set_version(version);
-    return message;
-  }
-  void SendMap() {
-    Section* section = nullptr;
-    FromMetadata table = NewSection("table/1", 1, &section);
-    section->mutable_table()->set_table(1);
-    section->mutable_table()->set_chains(4);
-    section->mutable_table()->set_complete(true);
-    link.handler->OnLinkMessage(table);
-  }
-  void SendAttachment(uint64_t version, uint32_t generation, bool granted, bool detaching = false) {
-    Section* section = nullptr;
-    FromMetadata message = NewSection("attachments/9", version, &section);
-    AttachmentsSection& content = *section->mutable_attachments();
-    Attachment& a = *content.add_attachments();
-    a.set_volume(5);
-    a.set_volume_name("disk1");
-    a.set_client(9);
-    a.set_rights(READ_WRITE);
-    a.set_generation(generation);
-    a.set_granted(granted);
-    a.set_detaching(detaching);
-    storpool::Volume& v = *content.add_volumes();
-    v.set_id(5);
-    v.set_name("disk1");
-    v.set_lineage(70);
-    Line& line = *content.add_lines();
-    line.set_lineage(70);
-    line.set_volume(5);
-    line.set_table(1);
-    line.set_version(1);
-    storpool::Layer& layer = *line.add_layers();
-    layer.set_id(1);
-    layer.set_size_bytes(1 << 20);
-    layer.set_cut_bytes(1 << 20);
-    link.handler->OnLinkMessage(message);
-  }
-  void SendNoAttachments(uint64_t version) {
-    Section* section = nullptr;
-    FromMetadata message = NewSection("attachments/9", version, &section);
-    section->mutable_attachments();
-    link.handler->OnLinkMessage(message);
-  }
-  // The newest AttachmentReady that was sent, or none.
-  AttachmentReady LastReady() {
-    AttachmentReady ready;
-    for (const ToMetadata& message : link.sent) {
-      if (message.has_attachment_ready()) ready = message.attachment_ready();
-    }
-    return ready;
-  }
-  void Attach() {
-    Register();
-    SendAttachment(1, 3, true);
-    SendMap();
-    ASSERT_NE(client.FindVolume("disk1"), nullptr);
-  }
-
-  env::ManualReactor reactor;
-  BufferPool pool;
-  ScriptedNodes nodes{reactor};
-  SeededEntropy entropy;
-  QuietLog log;
-  FakeLink link;
-  std::vector<std::string> attached, gone;
-  absl::Status detach_answer;
-  std::string refused;
-  Client client{{.id = ClientId(9),
-                 .name = "host",
-                 .cluster = {1, 2, 3},
-                 .secret = "s3cret",
-                 .nbd_address = "127.0.0.1:10809"},
-                reactor,
-                nodes,
-                entropy,
-                log,
-                pool,
-                link,
-                *this};
-};
 
 TEST_F(ClientTest, RegistersWithAProofOfTheSecretAndFollowsItsSections) {
   const ToMetadata hello = link.Take();
@@ -256,6 +114,48 @@ TEST_F(ClientTest, ASessionThatIsOverNeverBeginsAgain58) {
   ASSERT_NE(client.FindVolume("disk1"), nullptr);
   EXPECT_EQ(client.FindVolume("disk1")->session().generation, Generation(4));
   reactor.AdvanceBy(Duration::Seconds(1));
+}
+
+TEST_F(ClientTest, LimitsAreThoseOfTheVolumeAndChangeLive91) {
+  Attach();
+  auto* device = static_cast<block::LimitDevice*>(last_device);
+  EXPECT_EQ(device->limits(), block::Limits{});
+  Limits limits;
+  limits.set_iops(100);
+  SendAttachment(2, 3, true, false, limits);
+  EXPECT_EQ(device->limits(), (block::Limits{.operations_per_second = 100}));
+  limits.set_per_gib(true);
+  limits.set_bandwidth_bytes(1 << 20);
+  SendAttachment(3, 3, true, false, limits);
+  EXPECT_EQ(device->limits(),
+            (block::Limits{.operations_per_second = 300, .bytes_per_second = 3 << 20}));
+
+  // What waits for its limit ends with the session.
+  std::vector<block::TestIo> ios(50);
+  for (block::TestIo& io : ios) device->Start(block::Prepare(&io, block::BlockOp::kTrim, 0, 512));
+  reactor.RunUntilIdle();
+  SendNoAttachments(4);
+  reactor.RunUntilIdle();
+  for (const block::TestIo& io : ios) EXPECT_EQ(io.done, 1);
+}
+
+TEST_F(ClientTest, ADetachWaitsForWhatWaitsForALimit) {
+  Attach();
+  Limits limits;
+  limits.set_iops(1);
+  SendAttachment(2, 3, true, false, limits);
+  std::vector<block::TestIo> ios(2);  // reads of no block: answered without a chain
+  for (block::TestIo& io : ios)
+    last_device->Start(block::Prepare(&io, block::BlockOp::kRead, 0, 7));
+  reactor.RunUntilIdle();
+  EXPECT_EQ(ios[0].done + ios[1].done, 1);
+  link.sent.clear();
+  SendAttachment(3, 3, true, true, limits);
+  reactor.AdvanceBy(Duration::Millis(500));
+  EXPECT_EQ(LastReady().volume(), 0u);
+  reactor.AdvanceBy(Duration::Millis(1000));
+  EXPECT_EQ(ios[1].done, 1);
+  EXPECT_EQ(LastReady().volume(), 5u);
 }
 
 TEST_F(ClientTest, ARefusalReachesTheOwner) {

@@ -92,6 +92,10 @@ void Lane::Unsend(Request* request) {
   owner_.Forget(*request);
   sent_.Remove(request);
   request->sent_to = nullptr;
+  Line(request);
+}
+
+void Lane::Line(Request* request) {
   Request* place = unsent_.back();
   while (place != nullptr && place->order > request->order) place = List<Request>::Before(place);
   unsent_.InsertAfter(place, request);
@@ -116,6 +120,22 @@ void Lane::Refused(Request* request) {
 
 void Lane::Repeat(Request* request) {
   Unsend(request);
+  Pump();
+}
+
+void Lane::RepeatAll() {
+  while (!sent_.empty()) Unsend(sent_.back());
+  Pump();
+}
+
+void Lane::TakeOut(Request* request) {
+  if (request->sent_to != nullptr) Unsend(request);
+  unsent_.Remove(request);
+}
+
+void Lane::PutBack(Request* request) {
+  if (empty()) progress_ = reactor_.Now();
+  Line(request);
   Pump();
 }
 

@@ -42,6 +42,11 @@ class Lane {
   void Refused(Request* request);
   // Its answer was no use; sent again at once, to the same member.
   void Repeat(Request* request);
+  // Whatever is out is sent again, at once.
+  void RepeatAll();
+  // Out of the lane for a while, keeping its order; and back.
+  void TakeOut(Request* request);
+  void PutBack(Request* request);
 
   // News: each leads to sending again what must be.
   void OnChain();  // also: a disk has another address, a line has changed
@@ -66,6 +71,7 @@ class Lane {
   void TakeAim();
   void Pump();
   void Unsend(Request* request);
+  void Line(Request* request);
   void Pause();
   void GoOn();
 

@@ -2,6 +2,7 @@
 // they come from: in steady state nothing is allocated for a request.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <vector>
@@ -20,12 +21,15 @@ namespace storpool::client {
 class NodeConnection;
 class ChainSession;
 class Volume;
+struct BaseFill;
+struct ParentRead;
 
 // Ends when all its parts have; its status is that of the first part that failed (hazard 1.16).
 struct Call : ListNode<Call> {
   block::BlockIo* io = nullptr;
   uint32_t parts_left = 0;
   absl::Status status;
+  bool out = false;  // has its turn (turns.h)
   // kBlockStatus: a bit for each block that it touches, set where there is data.
   std::vector<uint64_t> data_bits;
 
@@ -33,16 +37,29 @@ struct Call : ListNode<Call> {
     io = nullptr;
     parts_left = 0;
     status = absl::OkStatus();
+    out = false;
   }
 };
 
-enum class RequestKind : uint8_t { kWrite, kHole, kRead, kStates };
+enum class RequestKind : uint8_t {
+  kWrite,
+  kHole,
+  kFill,  // whole blocks, where the lineage has no entry (9.4)
+  kRead,
+  kStates,
+  kBase,  // what foreign parents have of blocks that are absent here, for a fill
+};
 
 // From its first sending on it stays the same request, with the same
 // number, until it is answered or its session ends (design 5.8).
 struct Request : ListNode<Request> {
   Volume* volume = nullptr;
-  Call* call = nullptr;
+  Call* call = nullptr;      // whose part it is; nullptr if that is of `fill`, or level > 0
+  BaseFill* fill = nullptr;  // kFill, kBase: what it belongs to
+  std::array<BaseFill*, 2> bases = {};  // of a small write: what it waits for
+  ParentRead* parents =
+      nullptr;        // of a read that goes on in foreign parents; of its requests there
+  uint8_t level = 0;  // of reads: 0: own lineage; n: the n-th foreign parent
   ChainSession* chain = nullptr;
   Part part;
   RequestKind kind = RequestKind::kRead;
@@ -50,12 +67,25 @@ struct Request : ListNode<Request> {
   uint64_t read_id = 0;  // of the last try; 0 if it is not out
   Epoch epoch;           // of the last try
   uint32_t tries = 0;
+  LineVersion taught;     // the last line that a member was taught for it
+  LayerId oldest_layer;   // of a write: the oldest that a copy was sent to
+  bool parked = false;    // ChainSession::Park
+  uint32_t reserved = 0;  // numbers kept for the fills of a small write
   NodeConnection* sent_to = nullptr;
   uint32_t bad_answers = 0;  // reads whose bytes did not match their checksums
-  Checksums checksums;       // kWrite
-  Buffer payload;            // kWrite
+  Checksums checksums;       // kWrite, kFill
+  Buffer payload;            // kWrite, kFill
 
-  bool is_write() const { return kind == RequestKind::kWrite || kind == RequestKind::kHole; }
+  bool is_write() const {
+    return kind == RequestKind::kWrite || kind == RequestKind::kHole || kind == RequestKind::kFill;
+  }
+  // Pieces of blocks at its edges, which its head completes (4.13): 0 to 2.
+  uint32_t EdgeBlocks() const {
+    const uint32_t end = part.first_sector + part.sectors;
+    const bool first = part.first_sector % kSectorsPerBlock != 0;
+    const bool last = end % kSectorsPerBlock != 0;
+    return first && last && part.blocks().count == 1 ? 1 : uint32_t{first} + uint32_t{last};
+  }
   bool Overlaps(const Request& o) const {
     return part.chunk == o.part.chunk && part.first_sector < o.part.first_sector + o.part.sectors &&
            o.part.first_sector < part.first_sector + part.sectors;
@@ -64,10 +94,18 @@ struct Request : ListNode<Request> {
   void Reset() {
     volume = nullptr;
     call = nullptr;
+    fill = nullptr;
+    bases = {};
+    parents = nullptr;
+    level = 0;
     chain = nullptr;
     order = read_id = 0;
+    parked = false;
+    reserved = 0;
     epoch = Epoch();
     tries = 0;
+    taught = LineVersion();
+    oldest_layer = LayerId();
     sent_to = nullptr;
     bad_answers = 0;
     checksums = Checksums();

@@ -25,4 +25,7 @@ inline constexpr Duration kNodeSilence = Duration::Millis(3000);
 // Metadata is asked again after it has refused this client for now.
 inline constexpr Duration kRegisterAgain = Duration::Millis(250);
 
+// A piece of a fill that has failed (a full disk, a damaged parent) is tried again.
+inline constexpr Duration kFillAgain = Duration::Millis(5000);
+
 }  // namespace storpool::client

@@ -182,6 +182,12 @@ TEST_F(VolumeFailoverTest, AStaleLineIsTaughtAndFetched) {
   Run();
   EXPECT_EQ(nodes.Take<wire::LineHint>("n1").line, Line(1));
   EXPECT_EQ(lines_needed, 1);
+  // Behind the hint, at once; if that did not help, it is this client that is behind.
+  const auto taught = nodes.Take<wire::WriteRequest>("n1");
+  EXPECT_EQ(taught.line_version, LineVersion(1));
+  Answer("n1", taught, wire::Result::kStaleLine);
+  Run();
+  EXPECT_TRUE(nodes.At("n1").received.empty());
   Learn(Line(2));
   Run();
   const auto again = nodes.Take<wire::WriteRequest>("n1");

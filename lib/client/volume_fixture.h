@@ -55,6 +55,13 @@ class VolumeFixture : public testing::Test, public NodeEvents, public VolumeEven
   }
   ~VolumeFixture() override { volume.reset(); }
 
+  static VolumeIdentity Identity() {
+    VolumeIdentity identity;
+    identity.session = {VolumeId(5), ClientId(9), Generation(3)};
+    identity.name = "disk1";
+    identity.lineage = kLineage;
+    return identity;
+  }
   void Open() { volume = std::make_unique<Volume>(context, identity, *this); }
 
   static model::Line Line(uint32_t version) {
@@ -150,16 +157,22 @@ class VolumeFixture : public testing::Test, public NodeEvents, public VolumeEven
   }
   void OnNodeMessage(NodeConnection&, wire::Message& message) override {
     if (const auto* answer = std::get_if<wire::WriteAnswer>(&message)) {
-      volume->OnWriteAnswer(*answer);
+      Deliver(*answer);
     } else if (const auto* read = std::get_if<wire::ReadAnswer>(&message)) {
       Request* request = read_ids.Find(read->number);
-      if (request != nullptr) volume->OnReadAnswer(request, *read);
+      if (request != nullptr) request->volume->OnReadAnswer(request, *read);
     } else if (const auto* hint = std::get_if<wire::ConfigHint>(&message)) {
       Learn(hint->config);
     }
   }
+  // To the volume whose session it is.
+  virtual void Deliver(const wire::WriteAnswer& answer) { volume->OnWriteAnswer(answer); }
   // VolumeEvents
   void OnLineNeeded(LineageId) override { ++lines_needed; }
+  void OnHeld(const Session&, uint64_t id) override { held.push_back(id); }
+  void OnReleased(const Session&, uint64_t id, bool was_held, bool drained) override {
+    released.push_back({id, was_held, drained});
+  }
 
   void Run() { reactor.RunUntilIdle(); }
   void Pass(int64_t ms) { reactor.AdvanceBy(Duration::Millis(ms)); }
@@ -171,16 +184,23 @@ class VolumeFixture : public testing::Test, public NodeEvents, public VolumeEven
   NodeConnections connections{reactor, nodes, *this};
   Pool<Call> calls;
   Pool<Request> requests;
+  Pool<ParentRead> parent_reads;
+  Pool<BaseFill> fills;
   ReadIds read_ids;
+  Turns turns;
   QuietLog log;
-  VolumeContext context{reactor, directory, connections, pool, calls, requests, read_ids, log};
-  VolumeIdentity identity{.session = {VolumeId(5), ClientId(9), Generation(3)},
-                          .name = "disk1",
-                          .lineage = kLineage,
-                          .read_only = false,
-                          .floors = {}};
+  VolumeContext context{reactor,      directory, connections, pool,  calls, requests,
+                        parent_reads, fills,     read_ids,    turns, log};
+  VolumeIdentity identity = Identity();
   std::unique_ptr<Volume> volume;
   int lines_needed = 0;
+  std::vector<uint64_t> held;
+  struct Released {
+    uint64_t id;
+    bool held, drained;
+    bool operator==(const Released&) const = default;
+  };
+  std::vector<Released> released;
 
  private:
   block::TestIo* NewIo() { return ios_.emplace_back(std::make_unique<block::TestIo>()).get(); }

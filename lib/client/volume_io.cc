@@ -14,6 +14,8 @@ namespace {
 
 // A read whose bytes do not match is asked for again so often: the fault may be on the way.
 constexpr uint32_t kBadAnswersMax = 3;
+// Of each kind, so that a hint fits a frame.
+constexpr size_t kHintLayersMax = 128;
 // What one kBlockStatus tells at most.
 constexpr uint64_t kStatusBytesMax = 16u << 20;
 
@@ -29,6 +31,11 @@ Checksums ChecksumsOf(const Part& part, const Buffer& payload, BufferPool& pool)
     piece = kBlockBytes;
   }
   return checksums;
+}
+
+bool StatesOnly(const Request& request) {
+  return request.kind == RequestKind::kStates ||
+         (request.kind == RequestKind::kBase && request.level == 0);
 }
 
 }  // namespace
@@ -63,6 +70,12 @@ void Volume::Start(block::BlockIo* io) {
   const absl::Status status = Check(*io);
   // A completed write is durable already: a flush has nothing left to do (design 9.2).
   if (!status.ok() || io->op == block::BlockOp::kFlush) return CompleteSoon(call, status);
+  if (context_.turns.Ask(*this, call)) OnTurn(call);
+}
+
+void Volume::OnTurn(Call* call) {
+  call->out = true;
+  const block::BlockIo* io = call->io;
   switch (io->op) {
     case block::BlockOp::kRead:
       return AddParts(call, RequestKind::kRead, io->size_bytes);
@@ -91,19 +104,27 @@ void Volume::AddParts(Call* call, RequestKind kind, uint64_t size_bytes) {
     request->call = call;
     request->kind = kind;
     request->part = splitter.Next();
-    request->chain = &SessionOf(request->part.chunk);
+    request->chain = &SessionOf(0, request->part.chunk);
+    if (has_parents() && request->is_write()) {
+      request->reserved = request->EdgeBlocks();
+      NoteHere(request->part.chunk, false);
+    }
     if (kind == RequestKind::kWrite) {
       request->payload = io.payload.Slice(request->part.at_bytes, request->part.size_bytes());
       request->checksums = ChecksumsOf(request->part, request->payload, context_.pool);
     }
     ++call->parts_left;
     request->chain->Add(request);
+    if (has_parents() && !request->is_write() && NothingHere(request->part.chunk)) {
+      AskParents(ParentsOf(request));
+    }
   }
 }
 
 void Volume::Transmit(Request& request) {
   const Part& part = request.part;
   if (request.is_write()) {
+    if (request.oldest_layer == LayerId()) request.oldest_layer = write_layer_;
     wire::WriteRequest m;
     m.chain = request.chain->chain();
     m.epoch = request.epoch;
@@ -111,28 +132,31 @@ void Volume::Transmit(Request& request) {
     m.number = request.order;
     m.answered_below = request.chain->answered_below();
     m.attempt = request.tries;
-    m.line_version = line_.version;
-    m.op = request.kind == RequestKind::kHole ? wire::WriteOp::kHole : wire::WriteOp::kWrite;
+    m.line_version = own().version;
+    m.op = request.kind == RequestKind::kHole   ? wire::WriteOp::kHole
+           : request.kind == RequestKind::kFill ? wire::WriteOp::kFill
+                                                : wire::WriteOp::kWrite;
     m.lineage = identity_.lineage;
     m.chunk = part.chunk;
-    m.layer = line_.newest().id;
+    m.layer = write_layer_;
     m.first_sector = part.first_sector;
     m.sectors = part.sectors;
     m.checksums = request.checksums;
     m.payload = request.payload;
     return request.sent_to->Send(m);
   }
+  const Ancestor& line = lines_.lines[request.level];
   wire::ReadRequest m;
   m.chain = request.chain->chain();
   m.epoch = request.epoch;
   m.session = identity_.session;
   m.number = request.read_id = context_.read_ids.Take(&request);
-  m.line_version = line_.version;
-  m.lineage = identity_.lineage;
+  m.line_version = line.version;
+  m.lineage = line.lineage;
   m.chunk = part.chunk;
-  m.layer = line_.newest().id;
+  m.layer = line.layer;
   m.blocks = part.blocks();
-  m.states_only = request.kind == RequestKind::kStates;
+  m.states_only = StatesOnly(request);
   request.sent_to->Send(m);
 }
 
@@ -143,8 +167,7 @@ void Volume::Forget(Request& request) {
 
 void Volume::OnWriteAnswer(const wire::WriteAnswer& answer) {
   if (!ended_.ok() || answer.session != identity_.session) return;
-  if (answer.chain.table() != line_.table || answer.chain.index() >= chains_.size()) return;
-  ChainSession* chain = chains_[answer.chain.index()].get();
+  ChainSession* chain = FindSession(answer.chain);
   Request* request = chain == nullptr ? nullptr : chain->FindWrite(answer.number);
   if (request == nullptr) return;  // answered before, by another member
   std::optional<absl::Status> status = absl::OkStatus();
@@ -152,41 +175,74 @@ void Volume::OnWriteAnswer(const wire::WriteAnswer& answer) {
     // A refusal counts for the try that is out only, and not if it is about an earlier one; one
     // that is not out is about to be sent anyway.
     if (request->sent_to == nullptr || answer.attempt != request->tries) return;
+    if (answer.result == wire::Result::kNeedsBase && has_parents() && request->reserved > 0) {
+      return FillBaseOf(request);
+    }
     status = TakeRefusal(request, answer.result);
     if (!status.has_value()) return;
   }
-  chain->End(request);
-  FinishPart(request, *status);
+  EndPart(request, *status);
 }
 
 void Volume::OnReadAnswer(Request* request, const wire::ReadAnswer& answer) {
   if (answer.chain != request->chain->chain()) return;
+  if (request->level > 0) return OnParentAnswer(request, answer);
   const std::optional<absl::Status> status = answer.result == wire::Result::kOk
                                                  ? TakeRead(request, answer)
                                                  : TakeRefusal(request, answer.result);
   if (!status.has_value()) return;
+  ParentRead* parents = request->parents;
+  if (!status->ok() || parents == nullptr || !parents->missing.Any()) {
+    return EndPart(request, *status);
+  }
   request->chain->End(request);
-  FinishPart(request, *status);
+  parents->own_answered = true;
+  UseParents(*parents);
+}
+
+// Where the blocks of a read, or of a fill's base, go.
+ReadSink Volume::SinkOf(const Request& request) const {
+  const Part& part = request.part;
+  if (request.fill != nullptr) {
+    BaseFill& fill = *request.fill;
+    return {part, {fill.payload.data(), fill.payload.size()}, fill.data.words(), 0};
+  }
+  Call& call = *request.call;
+  if (request.kind == RequestKind::kStates) {
+    const uint64_t first = call.io->offset_bytes / kBlockBytes;
+    return {
+        part, {}, call.data_bits, (call.io->offset_bytes + part.at_bytes) / kBlockBytes - first};
+  }
+  return {part, call.io->target.subspan(part.at_bytes, part.size_bytes()), {}, 0};
 }
 
 std::optional<absl::Status> Volume::TakeRead(Request* request, const wire::ReadAnswer& answer) {
   const Part& part = request->part;
-  Call& call = *request->call;
-  const bool has_parent = line_.foreign_parent.has_value();
-  absl::Status status;
-  if (request->kind == RequestKind::kStates) {
-    const uint64_t first = call.io->offset_bytes / kBlockBytes;
-    const uint64_t bit = (call.io->offset_bytes + part.at_bytes) / kBlockBytes - first;
-    status = CopyStates(answer, part, has_parent, bit, call.data_bits);
-  } else {
-    status = CopyOut(answer, part, has_parent,
-                     call.io->target.subspan(part.at_bytes, part.size_bytes()));
+  absl::Status status = CheckShape(answer, part.blocks().count, StatesOnly(*request));
+  BlockBits absent;
+  if (status.ok()) {
+    // Of a fill's base, what is here already is no part.
+    ReadSink sink = request->fill != nullptr ? ReadSink(part, {}, {}, 0) : SinkOf(*request);
+    status = TakeOwn(answer, has_parents(), sink, absent);
   }
-  if (status.ok() || absl::IsUnimplemented(status)) return status;
-  const absl::Status bad = Failed(
-      *request, status.code(), std::string_view(status.message().data(), status.message().size()));
+  if (!status.ok()) return BadAnswer(request, status);
+  if (request->fill != nullptr) {
+    request->fill->absent = absent;
+    request->fill->data = BlockBits();
+  }
+  if (!has_parents()) return status;
+  const bool all_absent = absent.NextRun(0).count == answer.blocks;
+  NoteHere(part.chunk, all_absent);
+  if (absent.Any()) ParentsOf(request);
+  if (request->parents != nullptr) request->parents->missing = absent;
+  return status;
+}
+
+std::optional<absl::Status> Volume::BadAnswer(Request* request, const absl::Status& bad) {
+  const absl::Status failed =
+      Failed(*request, bad.code(), std::string_view(bad.message().data(), bad.message().size()));
   context_.log.Log(env::LogLevel::kWarning, "client",
-                   std::string_view(bad.message().data(), bad.message().size()));
+                   std::string_view(failed.message().data(), failed.message().size()));
   if (++request->bad_answers > kBadAnswersMax) {
     return Failed(*request, absl::StatusCode::kDataLoss,
                   "the node's answers do not match their checksums");
@@ -195,19 +251,36 @@ std::optional<absl::Status> Volume::TakeRead(Request* request, const wire::ReadA
   return std::nullopt;
 }
 
+// A member that is behind learns the line from us (9.3; metadata may be dead): its last changes,
+// which are all that it can lack for long. What does not fit a frame is left to metadata.
+void Volume::SendHint(const Request& request) {
+  const model::Line* line = context_.directory.FindLine(lines_.lines[request.level].lineage);
+  if (line == nullptr) return;
+  const wire::LineHint hint{line->Newest(kHintLayersMax)};
+  if (hint.line.layers.size() > kHintLayersMax || hint.line.removed.size() > kHintLayersMax) return;
+  request.sent_to->Send(hint);
+}
+
 std::optional<absl::Status> Volume::TakeRefusal(Request* request, wire::Result result) {
   Lane& lane = request->chain->LaneOf(*request);
   switch (result) {
     case wire::Result::kOk:
       return absl::OkStatus();
     case wire::Result::kStaleLine:
-      // 9.3: a member that is behind learns the line from us; if we are, metadata tells us.
-      request->sent_to->Send(wire::LineHint{line_});
-      events_.OnLineNeeded(identity_.lineage);
-      lane.Refused(request);
+      // If we are behind, metadata tells us; if the member was, it knows now.
+      events_.OnLineNeeded(lines_.lines[request->level].lineage);
+      if (request->taught != lines_.lines[request->level].version) {
+        request->taught = lines_.lines[request->level].version;
+        SendHint(*request);
+        lane.Repeat(request);
+      } else {
+        lane.Refused(request);
+      }
       return std::nullopt;
     case wire::Result::kGone:
-      events_.OnLineNeeded(identity_.lineage);
+      // The new line, of an ancestor or of ours, starts the read again (9.4).
+      events_.OnLineNeeded(lines_.lines[request->level].lineage);
+      if (request->level > 0) events_.OnLineNeeded(own().lineage);
       lane.Refused(request);
       return std::nullopt;
     case wire::Result::kWrongEpoch:
@@ -229,34 +302,63 @@ std::optional<absl::Status> Volume::TakeRefusal(Request* request, wire::Result r
     case wire::Result::kMediaError:
       return Failed(*request, absl::StatusCode::kDataLoss, "every mirror's copy is damaged");
     case wire::Result::kNeedsBase:
-      return Failed(*request, absl::StatusCode::kUnimplemented,
-                    "it needs the volume's parent, which cannot be read yet");
+      if (has_parents() && request->is_write()) break;
+      SendHint(*request);  // its parent was cut: the member does not know yet
+      lane.Refused(request);
+      return std::nullopt;
     case wire::Result::kRefusedNumber:
       break;
   }
-  return Failed(*request, absl::StatusCode::kInternal, "the chain refused the request's number");
+  return Failed(*request, absl::StatusCode::kInternal,
+                result == wire::Result::kNeedsBase
+                    ? "the chain asks for the parent's blocks again after they were filled"
+                    : "the chain refused the request's number");
 }
 
 absl::Status Volume::Failed(const Request& request, absl::StatusCode code,
                             std::string_view why) const {
-  const uint64_t offset = request.call->io->offset_bytes + request.part.at_bytes;
+  const uint64_t offset = uint64_t{request.part.chunk.value()} * kChunkBytes +
+                          uint64_t{request.part.first_sector} * kSectorBytes;
   return absl::Status(
       code, absl::StrCat(request.is_write() ? "write to" : "read of", " volume ", name(),
                          " at byte ", offset, ", chain ", ToString(request.chain->chain()), ": ",
                          absl::string_view(why.data(), why.size())));
 }
 
+// Takes the request out of wherever it is, with all that is under way for it; a request in a
+// foreign parent stands for the read that it belongs to.
+void Volume::EndPart(Request* request, const absl::Status& status) {
+  if (request->level > 0) request = request->parents->own;
+  if (request->parents == nullptr || !request->parents->own_answered) {
+    request->chain->End(request);
+  }
+  FinishPart(request, status);
+}
+
 void Volume::FinishPart(Request* request, const absl::Status& status) {
+  if (request->parents != nullptr) EndParents(request);
   Call* call = request->call;
+  BaseFill* fill = request->fill;
+  const bool base = request->kind == RequestKind::kBase;
+  const bool write = request->is_write();
+  for (BaseFill* waited_for : request->bases) {
+    if (waited_for != nullptr) waited_for->write = nullptr;
+  }
   context_.requests.Return(request);
-  if (call->status.ok()) call->status = status;
-  if (--call->parts_left == 0) Finish(call);
+  if (fill != nullptr) {
+    base ? OnBaseRead(fill, status) : OnFillPart(fill, status);
+  } else {
+    if (call->status.ok()) call->status = status;
+    if (--call->parts_left == 0) Finish(call);
+  }
+  if (write && (hold_id_ != 0 || undrained_id_ != 0)) CheckDrained();
 }
 
 void Volume::Finish(Call* call) {
   block::BlockIo* io = call->io;
   if (io->op == block::BlockOp::kBlockStatus && call->status.ok()) FillExtents(*call);
   const absl::Status status = std::move(call->status);
+  if (call->out) context_.turns.Done(*this, *call);
   context_.calls.Return(call);
   io->OnDone(status);
 }

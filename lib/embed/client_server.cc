@@ -1,6 +1,7 @@
 #include "lib/embed/client_server.h"
 
 #include <algorithm>
+#include <atomic>
 #include <map>
 #include <optional>
 
@@ -75,8 +76,14 @@ class Exports final : public client::ClientEvents, public nbd::ExportDirectory {
         waiters_(reactor) {}
 
   nbd::Server& server() { return server_; }
+  // By name, or "~" and the global id.
   ClientServer::Device FindDevice(std::string_view name) {
-    const auto it = devices_.find(name);
+    auto it = devices_.find(name);
+    if (it == devices_.end() && name.starts_with('~')) {
+      it = std::find_if(devices_.begin(), devices_.end(), [&](const auto& exported) {
+        return exported.second.global_id == name.substr(1);
+      });
+    }
     return it == devices_.end() || it->second.leaving ? nullptr : it->second.device;
   }
   void AwaitRegistered(Duration timeout, Waiters::Done done) {
@@ -125,12 +132,14 @@ class Exports final : public client::ClientEvents, public nbd::ExportDirectory {
     refusal_.clear();
     waiters_.Check();
   }
-  std::string OnAttached(client::Volume& volume) override {
-    auto& device = devices_[volume.name()].device;
+  std::string OnAttached(client::Volume& volume, block::BlockDevice& limited) override {
+    Exported& exported = devices_[volume.name()];
+    exported.global_id = volume.global_id();
+    auto& device = exported.device;
     if (device == nullptr) {
       device = std::make_shared<block::SwitchDevice>(reactor_, reactor_.pool());
     }
-    device->SetBacking(&volume);
+    device->SetBacking(&limited);
     options_.log->Log(env::LogLevel::kInfo, "client", absl::StrCat("attached ", volume.name()));
     waiters_.Check();
     if (server_.address().empty()) return absl::StrCat("client ", options_.id.value());
@@ -174,6 +183,7 @@ class Exports final : public client::ClientEvents, public nbd::ExportDirectory {
  private:
   struct Exported {
     std::shared_ptr<block::SwitchDevice> device;
+    std::string global_id;
     bool leaving = false;  // its detach goes on: nothing new is started
   };
   const ClientServerOptions& options_;
@@ -340,22 +350,30 @@ class OneIo final : public block::BlockIo {
 }  // namespace
 
 struct ClientServer::Volume::Shared {
+  // Any thread. kNotFound once the volume is not attached here any more.
+  absl::Status LookUpSize() {
+    return client.Await(
+        name, [this](block::BlockDevice& device, absl::AnyInvocable<void(absl::Status)> done) {
+          size_bytes.store(device.info().size_bytes);
+          done(absl::OkStatus());
+        });
+  }
+
   Impl& client;
   std::string name;
-  uint64_t size_bytes = 0;
+  std::atomic<uint64_t> size_bytes = 0;  // when it was last asked for
 };
 
 absl::StatusOr<ClientServer::Volume> ClientServer::Open(const std::string& name) {
   auto shared = std::make_shared<Volume::Shared>(*impl_, name);
-  SP_RETURN_IF_ERROR(impl_->Await(
-      name, [&shared](block::BlockDevice& device, absl::AnyInvocable<void(absl::Status)> done) {
-        shared->size_bytes = device.info().size_bytes;
-        done(absl::OkStatus());
-      }));
+  SP_RETURN_IF_ERROR(shared->LookUpSize());
   return Volume(std::move(shared));
 }
 
-uint64_t ClientServer::Volume::size_bytes() const { return shared_->size_bytes; }
+uint64_t ClientServer::Volume::size_bytes() const {
+  shared_->LookUpSize().IgnoreError();
+  return shared_->size_bytes.load();
+}
 
 absl::Status ClientServer::Volume::Read(uint64_t offset_bytes, std::span<uint8_t> target) {
   return shared_->client.Await(

@@ -43,10 +43,11 @@ class ClientServer {
   // With the port that was taken.
   const std::string& nbd_address() const;
 
-  // An attached volume, for synchronous use from any thread. It blocks until there is an answer;
-  // through failures of nodes that is a matter of seconds.
+  // An attached volume or snapshot, for synchronous use from any thread. It blocks until there is
+  // an answer; through failures of nodes that is a matter of seconds.
   class Volume {
    public:
+    // Its size now: it may grow while it is open. After its session has ended, what it was last.
     uint64_t size_bytes() const;
     // Multiples of 512, inside the volume. A write that returns OK is durable on all mirrors.
     absl::Status Read(uint64_t offset_bytes, std::span<uint8_t> target);
@@ -59,7 +60,8 @@ class ClientServer {
     explicit Volume(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
     std::shared_ptr<Shared> shared_;
   };
-  // kNotFound unless a volume of this name is attached to this client. The client outlives it.
+  // kNotFound unless a volume of this name ("~" and a global id names one, too) is attached to this
+  // client. The client outlives it.
   absl::StatusOr<Volume> Open(const std::string& name);
 
   // ---- For whoever brings his own asynchronous front end ----------------------------------------

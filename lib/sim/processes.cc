@@ -208,7 +208,7 @@ struct SimClient::Life final : client::ClientEvents {
     local.self.process = Incarnation(entropy.Next());
   }
 
-  std::string OnAttached(client::Volume& volume) override {
+  std::string OnAttached(client::Volume& volume, block::BlockDevice&) override {
     user.OnVolume(volume, *reactor);
     return "sim";
   }
