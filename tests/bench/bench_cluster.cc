@@ -21,7 +21,6 @@ namespace storpool::bench {
 namespace {
 
 constexpr int kNodes = 3;
-constexpr char kVolume[] = "bench";
 
 int DiskOf(int node) { return 100 * node + 1; }
 
@@ -176,12 +175,13 @@ absl::Status BenchCluster::MakeVolume() {
   for (int node = 1; node <= kNodes; ++node) {
     group.insert(group.end(), {"addDisk", absl::StrCat(DiskOf(node))});
   }
-  const std::vector<std::string> commands[] = {
-      group,
-      {"template", "t", "create", "replication", absl::StrCat(options_.replicas)},
-      {"volume", kVolume, "create", "size", absl::StrCat(options_.volume_bytes >> 20, "M"),
-       "template", "t"},
-      {"attach", "volume", kVolume, "client", "1"}};
+  std::vector<std::vector<std::string>> commands = {
+      group, {"template", "t", "create", "replication", absl::StrCat(options_.replicas)}};
+  for (const std::string& volume : options_.volumes) {
+    commands.push_back({"volume", volume, "create", "size",
+                        absl::StrCat(options_.volume_bytes >> 20, "M"), "template", "t"});
+    commands.push_back({"attach", "volume", volume, "client", "1"});
+  }
   for (const auto& command : commands) {
     const auto done = Control(command);
     if (!done.ok()) return done.status();
@@ -192,12 +192,25 @@ absl::Status BenchCluster::MakeVolume() {
 void BenchCluster::OnReactor(const std::function<void(block::BlockDevice&)>& fn) {
   // Shared: the reactor may still be inside set_value when this thread goes on.
   const auto done = std::make_shared<std::promise<void>>();
-  client_->WithDevice(kVolume, [&fn, done](std::shared_ptr<block::BlockDevice> device) {
+  client_->WithDevice(options_.volumes[0], [&fn, done](embed::ClientServer::Device device) {
     SP_CHECK(device != nullptr);  // attached, and nobody detaches it
     fn(*device);
     done->set_value();
   });
   done->get_future().wait();
+}
+
+absl::StatusOr<embed::ClientServer::Device> BenchCluster::Await(const std::string& name) {
+  embed::ClientServer::Device found;
+  const absl::Status status =
+      client_->AwaitDevice(name, Duration::Seconds(30),
+                           [&found](embed::ClientServer::Device device) { found = device; });
+  if (!status.ok()) return status;
+  return found;
+}
+
+void BenchCluster::Run(const std::function<void()>& fn) {
+  client_->Run([&fn] { fn(); });
 }
 
 std::vector<pid_t> BenchCluster::metadata_and_nodes() const {

@@ -1,5 +1,5 @@
 // A real cluster for one run: metadata and three nodes with one disk each as processes of their own
-// with default options, and a volume attached to a client inside this process, so that load starts
+// with default options, and volumes attached to a client inside this process, so that load starts
 // on the client's reactor.
 //
 // Invariant: whatever happens to the bench, no process and no file of a disk stays behind.
@@ -21,7 +21,8 @@ namespace storpool::bench {
 
 struct ClusterOptions {
   std::string folder;  // for everything; made, and removed at the end
-  uint64_t volume_bytes = 0;
+  std::vector<std::string> volumes = {"bench"};
+  uint64_t volume_bytes = 0;  // of each
   uint64_t disk_bytes = 0;
   uint32_t replicas = 3;
   std::vector<std::string> node_environment;
@@ -34,8 +35,14 @@ class BenchCluster {
   BenchCluster& operator=(const BenchCluster&) = delete;
   ~BenchCluster();
 
-  // Runs `fn` on the client's reactor with the volume, and waits for it.
+  // Runs `fn` on the client's reactor with the first volume, and waits for it.
   void OnReactor(const std::function<void(block::BlockDevice&)>& fn);
+  // The device of a volume or snapshot that is attached, or will be within some seconds. To be used
+  // and let go of on the client's reactor.
+  absl::StatusOr<embed::ClientServer::Device> Await(const std::string& name);
+  // Runs `fn` on the client's reactor, and waits for it.
+  void Run(const std::function<void()>& fn);
+  const std::string& metadata_address() const { return metadata_address_; }
   // Of the daemons; the client is this process.
   std::vector<pid_t> metadata_and_nodes() const;
   std::vector<pid_t> nodes() const;
