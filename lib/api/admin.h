@@ -43,6 +43,8 @@ class Admin {
 
   void Call(const DiskListRequest& request, Done<DiskListAnswer> done);
   void Call(const DiskForgetRequest& request, Done<ChangeAnswer> done);
+  void Call(const DiskEjectRequest& request, Done<ChangeAnswer> done);
+  void Call(const DiskUpdateRequest& request, Done<ChangeAnswer> done);
 
   void Call(const PlacementGroupListRequest& request, Done<PlacementGroupListAnswer> done);
   void Call(const PlacementGroupUpdateRequest& request, Done<ChangeAnswer> done);
@@ -52,6 +54,11 @@ class Admin {
   void Call(const TemplateCreateRequest& request, Done<ChangeAnswer> done);
   void Call(const TemplateUpdateRequest& request, Done<ChangeAnswer> done);
   void Call(const TemplateDeleteRequest& request, Done<ChangeAnswer> done);
+
+  void Call(const RelocatorStatusRequest& request, Done<RelocatorStatusAnswer> done);
+  void Call(const RelocatorSetRequest& request, Done<ChangeAnswer> done);
+  void Call(const RelocatorDisksRequest& request, Done<RelocatorDisksAnswer> done);
+  void Call(const TaskListRequest& request, Done<TaskListAnswer> done);
 
   void Call(const VolumeListRequest& request, Done<VolumeListAnswer> done);
   void Call(const SnapshotListRequest& request, Done<VolumeListAnswer> done);

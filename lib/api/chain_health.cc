@@ -1,5 +1,9 @@
 #include "lib/api/chain_health.h"
 
+#include <algorithm>
+
+#include "lib/metadata/relocation.h"
+
 namespace storpool::api {
 namespace {
 
@@ -22,15 +26,20 @@ ChainHealth HealthOf(uint32_t chain, const metadata::ChainRecord& record, uint32
       ++serving;
       served_by.insert(member.disk());
     } else if (member.role() == CHAIN_ROLE_SYNCING && DiskIsUp(member.disk(), state)) {
-      health.syncing = true;
+      // One that comes new to a chain that lacks nobody is no matter of health.
+      const auto& arriving = record.arriving();
+      if (std::find(arriving.begin(), arriving.end(), member.disk()) == arriving.end()) {
+        health.syncing = true;
+      }
       const ResyncLeft* left = live.resync(chain, member.disk());
       if (left != nullptr) health.syncing_bytes += left->left_bytes();
     }
   }
+  health.moving = metadata::IsToMove(record);
+  health.degraded = serving < replication;
   for (const uint32_t disk : record.desired()) {
-    if (!served_by.contains(disk)) health.missing_disks.insert(disk);
+    if (health.degraded && !served_by.contains(disk)) health.missing_disks.insert(disk);
   }
-  health.degraded = serving < replication || !health.missing_disks.empty();
   if (!health.open) {
     // It opens by itself as soon as some serving member of the last opened config is there.
     bool somebody = false;
@@ -68,6 +77,7 @@ TableHealth HealthOfTable(const Table& table, const metadata::State& state,
     sum.degraded += one.degraded;
     sum.syncing += one.syncing;
     sum.down += one.down;
+    sum.moving += one.moving;
     sum.syncing_bytes += one.syncing_bytes;
     sum.missing_disks.insert(one.missing_disks.begin(), one.missing_disks.end());
   }

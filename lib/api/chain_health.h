@@ -14,8 +14,9 @@ struct ChainHealth {
   bool down = false;           // not open, and no serving member of the last opened config is there
   bool degraded = false;       // serves with fewer mirrors than its table asks for
   bool syncing = false;        // a member receives what it missed
+  bool moving = false;         // it is on its way to other disks
   uint64_t syncing_bytes = 0;  // estimate of what is left to send
-  std::set<uint32_t> missing_disks;  // members by placement that do not serve
+  std::set<uint32_t> missing_disks;  // whom a degraded chain lacks
 };
 
 ChainHealth HealthOf(uint32_t chain, const metadata::ChainRecord& record, uint32_t replication,
@@ -23,7 +24,7 @@ ChainHealth HealthOf(uint32_t chain, const metadata::ChainRecord& record, uint32
 
 // Of all chains of one table together.
 struct TableHealth {
-  uint32_t chains = 0, open = 0, degraded = 0, syncing = 0, down = 0;
+  uint32_t chains = 0, open = 0, degraded = 0, syncing = 0, down = 0, moving = 0;
   uint64_t syncing_bytes = 0;
   std::set<uint32_t> missing_disks;
 

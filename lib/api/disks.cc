@@ -22,6 +22,10 @@ void Admin::Call(const DiskListRequest&, Done<DiskListAnswer> done) {
       info->set_stored_bytes(room->stored_bytes());
       info->set_free_bytes(room->free_bytes());
       info->set_entries(room->entries());
+      info->set_reads(room->reads());
+      info->set_read_bytes(room->read_bytes());
+      info->set_writes(room->writes());
+      info->set_written_bytes(room->written_bytes());
     }
     for (const uint32_t chain : state().ChainsOfDisk(disk)) {
       info->set_chains(info->chains() + 1);
@@ -44,6 +48,23 @@ void Admin::Call(const DiskListRequest&, Done<DiskListAnswer> done) {
 void Admin::Call(const DiskForgetRequest& request, Done<ChangeAnswer> done) {
   metadata::Command command;
   command.mutable_forget_disk()->set_disk(request.disk());
+  Change(std::move(command), std::move(done));
+}
+
+void Admin::Call(const DiskEjectRequest& request, Done<ChangeAnswer> done) {
+  metadata::Command command;
+  command.mutable_eject_disk()->set_disk(request.disk());
+  command.mutable_eject_disk()->set_readmit(request.readmit());
+  command.mutable_eject_disk()->set_now_seconds(clock_.WallSeconds());
+  Change(std::move(command), std::move(done));
+}
+
+void Admin::Call(const DiskUpdateRequest& request, Done<ChangeAnswer> done) {
+  metadata::Command command;
+  metadata::UpdateDisk& update = *command.mutable_update_disk();
+  update.set_disk(request.disk());
+  if (request.has_description()) update.set_description(request.description());
+  if (request.has_soft_eject()) update.set_soft_eject(request.soft_eject());
   Change(std::move(command), std::move(done));
 }
 

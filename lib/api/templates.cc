@@ -6,18 +6,33 @@
 #include "absl/strings/str_cat.h"
 #include "lib/api/admin.h"
 #include "lib/metadata/errors.h"
+#include "lib/metadata/relocation.h"
 
 namespace storpool::api {
 namespace {
 
-// Room for client data on the disks that the template's groups name, replication taken off.
-void AddRoom(const metadata::State& state, const metadata::LiveView& live, TemplateInfo& info) {
-  std::set<uint32_t> disks;
-  for (const std::string* name : {&info.template_().place_head(), &info.template_().place_all(),
-                                  &info.template_().place_tail()}) {
-    const PlacementGroup* group = state.FindGroup(*name);
-    if (group != nullptr) disks.insert(group->disks().begin(), group->disks().end());
+// Room for client data on the disks of one group, copies not taken off; its disks are added.
+GroupRoom RoomOf(const metadata::State& state, const metadata::LiveView& live,
+                 const std::string& name, std::set<uint32_t>& disks) {
+  GroupRoom sum;
+  const PlacementGroup* group = state.FindGroup(name);
+  if (group == nullptr) return sum;
+  disks.insert(group->disks().begin(), group->disks().end());
+  for (const uint32_t disk : group->disks()) {
+    const DiskRoom* room = live.room(disk);
+    if (room == nullptr) continue;
+    sum.set_capacity_bytes(sum.capacity_bytes() + room->usable_bytes());
+    sum.set_free_bytes(sum.free_bytes() + room->free_bytes());
   }
+  return sum;
+}
+
+void AddRoom(const metadata::State& state, const metadata::LiveView& live, TemplateInfo& info) {
+  const Template& t = info.template_();
+  std::set<uint32_t> disks;
+  *info.mutable_place_head() = RoomOf(state, live, t.place_head(), disks);
+  *info.mutable_place_all() = RoomOf(state, live, t.place_all(), disks);
+  *info.mutable_place_tail() = RoomOf(state, live, t.place_tail(), disks);
   uint64_t usable = 0, free = 0;
   for (const uint32_t disk : disks) {
     const DiskRoom* room = live.room(disk);
@@ -25,23 +40,56 @@ void AddRoom(const metadata::State& state, const metadata::LiveView& live, Templ
     usable += room->usable_bytes();
     free += room->free_bytes();
   }
-  const uint32_t replication = std::max(1u, info.template_().replication());
+  const uint32_t replication = std::max(1u, t.replication());
   info.set_capacity_bytes(usable / replication);
   info.set_free_bytes(free / replication);
+}
+
+// What lies on the template's tables, as far as disks have said.
+void AddStored(const metadata::State& state, const metadata::ChainSizes& sizes,
+               TemplateInfo& info) {
+  for (const auto& [id, table] : state.tables()) {
+    if (table.template_id() != info.template_().id()) continue;
+    for (const uint32_t chain : state.ChainsOfTable(table.id())) {
+      const metadata::ChainRecord& record = *state.FindChain(chain);
+      const uint64_t bytes = sizes.Of(record);
+      info.set_stored_bytes(info.stored_bytes() + bytes);
+      for (const ChainMember& m : record.config().named().members()) {
+        if (m.role() == CHAIN_ROLE_SERVING) info.set_raw_bytes(info.raw_bytes() + bytes);
+      }
+    }
+  }
+}
+
+void AddVolumes(const metadata::State& state, TemplateInfo& info) {
+  for (const auto& [id, volume] : state.volumes()) {
+    if (volume.template_id() != info.template_().id()) continue;
+    if (!volume.snapshot()) {
+      info.set_volumes(info.volumes() + 1);
+      info.set_volumes_size_bytes(info.volumes_size_bytes() + volume.size_bytes());
+    } else {
+      info.set_snapshots(info.snapshots() + 1);
+      info.set_snapshots_removing(info.snapshots_removing() + volume.deleted());
+      info.set_snapshots_size_bytes(info.snapshots_size_bytes() + volume.size_bytes());
+    }
+  }
+  if (const Volume* parent = state.FindVolume(info.template_().parent())) {
+    info.set_parent_name(parent->name());
+  }
 }
 
 }  // namespace
 
 void Admin::Call(const TemplateListRequest& request, Done<TemplateListAnswer> done) {
   TemplateListAnswer answer;
+  const metadata::ChainSizes sizes(state(), live());
   for (const auto& [id, t] : state().templates()) {
     if (!request.name().empty() && t.name() != request.name()) continue;
     TemplateInfo* info = answer.add_templates();
     *info->mutable_template_() = t;
-    for (const auto& [volume_id, volume] : state().volumes()) {
-      if (volume.template_id() == t.id()) info->set_volumes(info->volumes() + 1);
-    }
+    AddVolumes(state(), *info);
     AddRoom(state(), live(), *info);
+    AddStored(state(), sizes, *info);
   }
   if (!request.name().empty() && answer.templates().empty()) {
     return done(metadata::ObjectDoesNotExist(
@@ -59,15 +107,14 @@ void Admin::Call(const TemplateCreateRequest& request, Done<ChangeAnswer> done) 
   create.set_place_head(request.place_head());
   create.set_place_tail(request.place_tail());
   create.set_size_bytes(request.size_bytes());
+  if (request.has_limits()) *create.mutable_limits() = request.limits();
+  create.set_parent(request.parent());
   Change(std::move(command), std::move(done));
 }
 
 void Admin::Call(const TemplateUpdateRequest& request, Done<ChangeAnswer> done) {
   metadata::Command command;
-  metadata::UpdateTemplate& update = *command.mutable_update_template();
-  update.set_name(request.name());
-  update.set_rename(request.rename());
-  update.set_size_bytes(request.size_bytes());
+  *command.mutable_update_template()->mutable_update() = request;
   Change(std::move(command), std::move(done));
 }
 

@@ -41,6 +41,8 @@ VolumeStatus StatusOf(const Volume& volume, const Table& table, const TableHealt
   status.set_chains_syncing(health.syncing);
   status.set_chains_down(health.down);
   status.set_syncing_bytes(health.syncing_bytes);
+  status.set_migrating(health.moving > 0);
+  status.set_chains_to_move(health.moving);
   for (const uint32_t disk : health.missing_disks) status.add_down_disks(disk);
   status.set_reason(ReasonFor(health));
   return status;

@@ -37,6 +37,13 @@ inline constexpr uint32_t kChainMembersMax = 2 * kReplicationMax;
 inline constexpr uint32_t kChainsPerTableFirst = 64;
 inline constexpr uint32_t kChainsPerTableMax = 32768;
 
+// Relocation (design 6.9): chains that move at a time to or from one disk, and chains that change
+// their order or let a mirror go at a time; neither needs many to keep a disk busy.
+inline constexpr uint32_t kChainMovesPerDisk = 2;
+inline constexpr uint32_t kChainStepsAtOnce = 16;
+// Of a disk's usable room, kept free of what is moved there: writes go on meanwhile.
+inline constexpr uint64_t kRelocationReserveParts = 20;  // one of so many
+
 // Exactly once (design 5.8): numbers that one session may have open on one chain.
 inline constexpr uint32_t kWindowNumbers = 256;
 
@@ -72,15 +79,15 @@ inline constexpr uint32_t kNbdOptionBytesMax = 16u << 10;  // names and queries 
 inline constexpr uint32_t kNbdOptionsMax = 64;             // negotiation ends somewhere
 inline constexpr uint32_t kNbdExtentsMax = 256;            // in one answer to block status
 inline constexpr uint32_t kNbdHolePieceBytes = 64u << 10;  // zeroes sought in reads piece by piece
-inline constexpr int64_t kNbdDrainMs = 5000;  // for a client to take its last replies
+inline constexpr int64_t kNbdDrainMs = 5000;               // for a client to take its last replies
 
 // Times, all in milliseconds.
-inline constexpr int64_t kLeaseMs = 800;        // promises between mirrors (design 5.4)
-inline constexpr int64_t kLeaseMsMax = 10000;   // the longest that anybody may promise
-inline constexpr int64_t kLeaseMarginMs = 40;   // for drift between two clocks, 5 %
-inline constexpr int64_t kCommitSilenceMs = 5;  // W travels alone after this (design 5.2.4)
-inline constexpr int64_t kMemberRetryMs = 250;  // an unanswered question between members
-inline constexpr int64_t kHeartbeatMs = 500;  // at rest, most of what a daemon does
+inline constexpr int64_t kLeaseMs = 800;            // promises between mirrors (design 5.4)
+inline constexpr int64_t kLeaseMsMax = 10000;       // the longest that anybody may promise
+inline constexpr int64_t kLeaseMarginMs = 40;       // for drift between two clocks, 5 %
+inline constexpr int64_t kCommitSilenceMs = 5;      // W travels alone after this (design 5.2.4)
+inline constexpr int64_t kMemberRetryMs = 250;      // an unanswered question between members
+inline constexpr int64_t kHeartbeatMs = 500;        // at rest, most of what a daemon does
 inline constexpr int64_t kEjectionMs = 3000;        // silence that names a node out (design 6.7)
 inline constexpr int64_t kRebuildDelayMs = 600000;  // before a lost member is replaced (design 6.8)
 

@@ -51,6 +51,18 @@ void SetFloor(FenceRecord& fence, uint32_t chain, uint32_t epoch) {
             [](const auto& a, const auto& b) { return a.chain() < b.chain(); });
 }
 
+// Whoever is no member yet is to arrive; also one whose arrival was planned before.
+void Plan(const ChainDesired& d, ChainRecord& record) {
+  const std::set<uint32_t> before(record.arriving().begin(), record.arriving().end());
+  const ChainConfig& named = record.config().named();
+  *record.mutable_desired() = d.desired();
+  record.clear_arriving();
+  for (uint32_t disk : d.desired()) {
+    if (Find(named, disk) == nullptr || before.contains(disk)) record.add_arriving(disk);
+  }
+  record.set_urgent(d.urgent());
+}
+
 }  // namespace
 
 void State::Name(ChainRecord record, std::vector<ChainMember> members, Outcome& out) {
@@ -174,7 +186,7 @@ absl::Status State::Do(const ChangeMembers& c, Outcome& out) {
     const ChainRecord* known = chains_.Find(d.chain());
     if (known == nullptr) continue;
     ChainRecord record = *known;
-    *record.mutable_desired() = d.desired();
+    Plan(d, record);
     chains_.Put(d.chain(), record);
     out.result.set_changed(true);
   }
@@ -224,6 +236,14 @@ void State::Open(const OpenChains::One& c, Outcome& out) {
   for (ChainMember& m : *named.mutable_members()) {
     if (m.role() == CHAIN_ROLE_AWAY && m.excluded_at() == 0) m.set_excluded_at(c.opened_at());
   }
+  auto& arriving = *record.mutable_arriving();
+  arriving.erase(std::remove_if(arriving.begin(), arriving.end(),
+                                [&](uint32_t disk) {
+                                  const ChainMember* m = Find(named, disk);
+                                  return m != nullptr && m->role() == CHAIN_ROLE_SERVING;
+                                }),
+                 arriving.end());
+  if (arriving.empty()) record.clear_urgent();
   if (record.config().has_last_opened()) Leave(record.config().last_opened(), named, out);
   *record.mutable_config()->mutable_last_opened() = named;
   record.mutable_config()->clear_raises();

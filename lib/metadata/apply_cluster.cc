@@ -137,7 +137,8 @@ void State::TakeDisk(const NodeJoined& c, const DiskHere& here, Outcome&) {
   const bool same_life =
       record.disk().store() == here.store() && record.disk().incarnation() == here.incarnation();
   // An ejected disk stays out for the rest of that life: its node tests it when it starts (6.7).
-  const bool stays_out = same_life && record.disk().state() == Disk::EJECTED;
+  const bool stays_out =
+      record.ejected_by_operator() || (same_life && record.disk().state() == Disk::EJECTED);
   Disk* disk = record.mutable_disk();
   disk->set_id(here.id());
   disk->set_node(c.node().id());

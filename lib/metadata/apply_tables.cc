@@ -24,7 +24,9 @@ placement::Group GroupOf(const PlacementGroup& group) {
 std::vector<placement::Disk> PlaceableDisks(const State& state) {
   std::vector<placement::Disk> disks;
   for (const auto& [id, record] : state.disks()) {
-    if (record.disk().state() != Disk::UP) continue;
+    if (record.disk().state() != Disk::UP || record.disk().soft_eject() != Disk::SOFT_EJECT_OFF) {
+      continue;
+    }
     const Node* node = state.FindNode(record.disk().node());
     if (node == nullptr) continue;
     disks.push_back({DiskId(static_cast<uint16_t>(id)), NodeId(static_cast<uint16_t>(node->id())),
@@ -89,20 +91,34 @@ std::string NameOfTable(const State& state, const Table& table) {
                       table.place_tail());
 }
 
-absl::StatusOr<uint32_t> State::MakeTable(const Table& policy, Outcome& out) {
+namespace {
+
+absl::StatusOr<std::vector<placement::Row>> RowsFor(const State& state, const Table& policy) {
   if (policy.replication() < 1 || policy.replication() > kReplicationMax) {
     return InvalidParam(absl::StrCat("replication ", policy.replication(), " is not within 1 and ",
                                      kReplicationMax));
   }
+  const auto groups = PolicyOf(state, policy);
+  if (!groups.ok()) return groups.status();
+  auto rows =
+      placement::FillTable(PlaceableDisks(state), *groups, kChainsPerTableFirst, PlacedLoad(state));
+  if (!rows.ok()) return InsufficientResources(std::string(rows.status().message()));
+  return rows;
+}
+
+}  // namespace
+
+absl::Status State::CheckPolicy(const Table& policy) const {
+  return RowsFor(*this, policy).status();
+}
+
+absl::StatusOr<uint32_t> State::MakeTable(const Table& policy, Outcome& out) {
   ClusterRecord cluster = cluster_;
   if (cluster.next_table() > kTableIdMax) {
     return InsufficientResources("all ids of chain tables are used");
   }
-  const auto groups = PolicyOf(*this, policy);
-  if (!groups.ok()) return groups.status();
-  const auto rows =
-      placement::FillTable(PlaceableDisks(*this), *groups, kChainsPerTableFirst, PlacedLoad(*this));
-  if (!rows.ok()) return InsufficientResources(std::string(rows.status().message()));
+  const auto rows = RowsFor(*this, policy);
+  if (!rows.ok()) return rows.status();
   Table table = policy;
   table.set_id(cluster.next_table());
   table.set_chains(kChainsPerTableFirst);

@@ -1,5 +1,5 @@
 // Templates: what new volumes get.
-#include <algorithm>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "lib/metadata/errors.h"
@@ -43,6 +43,10 @@ absl::Status State::Do(const CreateTemplate& c, Outcome& out) {
   t.set_place_head(c.place_head().empty() ? t.place_all() : c.place_head());
   t.set_place_tail(c.place_tail().empty() ? t.place_all() : c.place_tail());
   t.set_size_bytes(c.size_bytes());
+  if (c.has_limits()) *t.mutable_limits() = c.limits();
+  const absl::StatusOr<uint64_t> parent = ParentOf(c.parent());
+  if (!parent.ok()) return parent.status();
+  t.set_parent(*parent);
   const absl::StatusOr<uint32_t> table = MakeTable(PolicyOfTemplate(t), out);
   if (!table.ok()) return Of(c.name(), table.status());
   t.set_table(*table);
@@ -55,25 +59,104 @@ absl::Status State::Do(const CreateTemplate& c, Outcome& out) {
   return absl::OkStatus();
 }
 
-absl::Status State::Do(const UpdateTemplate& c, Outcome& out) {
-  const Template* known = FindTemplate(c.name());
-  if (known == nullptr) return NoTemplate(c.name());
-  Template t = *known;
-  if (!c.rename().empty() && c.rename() != c.name()) {
-    SP_RETURN_IF_ERROR(AsInvalid(model::ValidateTemplateName(c.rename())));
-    if (FindTemplate(c.rename()) != nullptr) {
-      return ObjectExists(absl::StrCat("template ", c.rename(), " exists"));
+absl::StatusOr<Template> State::Updated(const Template& known,
+                                        const TemplateUpdateRequest& update) const {
+  Template t = known;
+  if (!update.rename().empty() && update.rename() != known.name()) {
+    SP_RETURN_IF_ERROR(AsInvalid(model::ValidateTemplateName(update.rename())));
+    if (FindTemplate(update.rename()) != nullptr) {
+      return ObjectExists(absl::StrCat("template ", update.rename(), " exists"));
     }
-    t.set_name(c.rename());
+    t.set_name(update.rename());
   }
-  if (c.size_bytes() != 0) {
-    SP_RETURN_IF_ERROR(AsInvalid(model::ValidateVolumeSize(c.size_bytes())));
-    t.set_size_bytes(c.size_bytes());
+  if (update.has_size_bytes()) {
+    if (update.size_bytes() != 0) {
+      SP_RETURN_IF_ERROR(AsInvalid(model::ValidateVolumeSize(update.size_bytes())));
+    }
+    t.set_size_bytes(update.size_bytes());
   }
-  templates_.Put(t.id(), t);
-  ShowTemplate(t.id(), t.id(), t.name());
+  if (update.has_replication()) t.set_replication(update.replication());
+  if (update.has_place_all()) {
+    t.set_place_all(update.place_all().empty() ? "default" : update.place_all());
+  }
+  const auto other = [&](const std::string& group) {
+    return group.empty() ? t.place_all() : group;
+  };
+  if (update.has_place_head()) t.set_place_head(other(update.place_head()));
+  if (update.has_place_tail()) t.set_place_tail(other(update.place_tail()));
+  if (update.limits().has_iops()) t.mutable_limits()->set_iops(update.limits().iops());
+  if (update.limits().has_bandwidth_bytes()) {
+    t.mutable_limits()->set_bandwidth_bytes(update.limits().bandwidth_bytes());
+  }
+  if (update.limits().has_per_gib()) t.mutable_limits()->set_per_gib(update.limits().per_gib());
+  if (update.has_parent()) {
+    const absl::StatusOr<uint64_t> parent = ParentOf(update.parent());
+    if (!parent.ok()) return parent.status();
+    t.set_parent(*parent);
+  }
+  return t;
+}
+
+absl::StatusOr<uint64_t> State::ParentOf(const std::string& snapshot) const {
+  if (snapshot.empty()) return 0;
+  const absl::StatusOr<Volume> parent = FindVolume(snapshot);
+  if (!parent.ok()) return parent.status();
+  if (parent->snapshot()) return parent->id();
+  return InvalidParam(
+      absl::StrCat(snapshot, " is a volume; the parent of a template's volumes is ", "a snapshot"));
+}
+
+absl::Status State::Do(const UpdateTemplate& c, Outcome& out) {
+  const TemplateUpdateRequest& update = c.update();
+  const Template* known = FindTemplate(update.name());
+  if (known == nullptr) return NoTemplate(update.name());
+  absl::StatusOr<Template> t = Updated(*known, update);
+  if (!t.ok()) return t.status();
+  const Table policy = PolicyOfTemplate(*t);
+  if (!SamePolicy(policy, PolicyOfTemplate(*known))) {
+    if (absl::Status can = CheckPolicy(policy); !can.ok()) return Of(update.name(), can);
+  }
+  const uint32_t before = t->table();
+  if (!update.propagate() && !SamePolicy(policy, *FindTable(before))) {
+    // New volumes lie elsewhere; those that are there stay.
+    const absl::StatusOr<uint32_t> table = FindOrMakeTable(policy, out);
+    if (!table.ok()) return Of(update.name(), table.status());
+    t->set_table(*table);
+  }
+  templates_.Put(t->id(), *t);
+  if (t->table() != before) EraseTableIfUnused(before, out);
+  if (update.propagate()) Propagate(*t, out);
+  ShowTemplate(t->id(), t->id(), t->name());
   BumpGeneration(out);
   return absl::OkStatus();
+}
+
+// The relocator does the rest: chains that are not where their table's policy wants them.
+void State::Propagate(const Template& t, Outcome& out) {
+  const Table policy = PolicyOfTemplate(t);
+  const std::map<uint64_t, Table> tables = tables_.all();
+  for (const auto& [id, table] : tables) {
+    if (table.template_id() != t.id() || SamePolicy(table, policy)) continue;
+    Table changed = policy;
+    changed.set_id(table.id());
+    changed.set_chains(table.chains());
+    tables_.Put(id, changed);
+  }
+  std::vector<Volume> volumes;
+  for (const auto& [id, volume] : volumes_.all()) {
+    if (volume.template_id() == t.id()) volumes.push_back(volume);
+  }
+  std::set<uint64_t> changed;
+  for (Volume& volume : volumes) {
+    const std::string before = volume.limits().SerializeAsString();
+    *volume.mutable_limits() = t.limits();
+    if (volume.limits().SerializeAsString() == before) continue;
+    volumes_.Put(volume.id(), volume);
+    changed.insert(volume.id());
+  }
+  for (const auto& [key, attachment] : attachments_.all()) {
+    if (changed.contains(key.first)) Touch(absl::StrCat("attachments/", key.second), out);
+  }
 }
 
 // What lives goes on as it is, now with values of its own (6.11).

@@ -3,7 +3,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "lib/metadata/leader.h"
-#include "lib/metadata/placing.h"
 
 namespace storpool::metadata {
 namespace {
@@ -82,8 +81,9 @@ void Leader::DecideMembers() {
     out.set_reason(reason);
   }
   if (!state_.cluster().restoring()) {
-    DecideDesired(change);
-    for (NameChain& name : naming_.Plan(state_, MembersNow(change), kNamesPerCommand)) {
+    LiveMembers live = MembersNow(change);
+    DecideDesired(live, change);
+    for (NameChain& name : naming_.Plan(state_, live, kNamesPerCommand)) {
       *change.add_names() = std::move(name);
     }
     DecideFences(change);
@@ -175,56 +175,6 @@ void Leader::WatchDisks(Instant now) {
     }
   }
   std::erase_if(down_since_, [&](const auto& e) { return state_.FindDisk(e.first) == nullptr; });
-}
-
-// Disks that are forgotten, or away for too long, are replaced: one wanted row a chain; the steps
-// there are the naming's (5.7, 6.8).
-void Leader::DecideDesired(ChangeMembers& change) {
-  const Instant now = reactor_.Now();
-  const auto gone = [&](uint32_t disk) {
-    if (state_.FindDisk(disk) == nullptr) return true;
-    const auto since = down_since_.find(disk);
-    return since != down_since_.end() && now - since->second >= options_.rebuild_delay;
-  };
-  std::optional<std::map<DiskId, placement::Load>> load;
-  for (const auto& [raw, chain] : state_.chains()) {
-    const auto& desired = chain.desired();
-    if (std::none_of(desired.begin(), desired.end(), gone)) continue;
-    const Table* table = state_.FindTable(static_cast<uint32_t>(raw >> 16));
-    absl::StatusOr<placement::Policy> policy = PolicyOf(state_, *table);
-    if (!policy.ok()) continue;
-    if (!load) load = PlacedLoad(state_);
-    std::vector<placement::Disk> disks = PlaceableDisks(state_);
-    std::erase_if(disks, [&](const placement::Disk& d) {
-      return state_.formers().contains({d.id.value(), raw});
-    });
-    placement::Row row;
-    for (uint32_t disk : desired) row.push_back(DiskId(static_cast<uint16_t>(disk)));
-    absl::Status missing;
-    bool changed = false;
-    for (size_t i = 0; i < row.size(); ++i) {
-      if (!gone(row[i].value())) continue;
-      const absl::StatusOr<DiskId> found = placement::Replace(disks, *policy, row, i, *load);
-      if (!found.ok()) {
-        missing = found.status();
-        continue;
-      }
-      row[i] = *found;
-      ++(*load)[*found].chains;
-      if (i + 1 == row.size()) ++(*load)[*found].tails;
-      changed = true;
-    }
-    if (!missing.ok() && no_replacement_.insert(table->id()).second) {
-      AddAlarm("metadata",
-               absl::StrCat(NameOfTable(state_, *table),
-                            ": no replacement for a lost disk: ", std::string(missing.message())));
-    }
-    if (missing.ok()) no_replacement_.erase(table->id());
-    if (!changed) continue;
-    ChainDesired& wanted = *change.add_desired();
-    wanted.set_chain(static_cast<uint32_t>(raw));
-    for (DiskId disk : row) wanted.add_desired(disk.value());
-  }
 }
 
 }  // namespace storpool::metadata

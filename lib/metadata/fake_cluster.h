@@ -49,6 +49,7 @@ class FakePeer : public control::Peer {
   virtual Register Hello() = 0;
   virtual void NewLife() = 0;
   virtual void Take(const FromMetadata& message) = 0;
+  virtual void FillBeat(storpool::Heartbeat&) {}
   void Disconnect(bool refused);
 
   const uint32_t id_;
@@ -83,6 +84,7 @@ class FakeNode : public FakePeer {
   // What layers hold: 4 KiB in the first one, 512 bytes of them for it alone.
   bool counts = true;
   std::map<uint64_t, Line> lines;  // ordered
+  uint64_t stored_bytes = 0;  // on each of its disks
   std::set<uint64_t> dropped_lineages;
   std::set<uint32_t> former_chains;
   std::map<uint32_t, Horizon> horizons;
@@ -93,6 +95,7 @@ class FakeNode : public FakePeer {
   Register Hello() override;
   void NewLife() override;
   void Take(const FromMetadata& message) override;
+  void FillBeat(storpool::Heartbeat& beat) override;
 
  private:
   void TryOpen();

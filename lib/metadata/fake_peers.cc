@@ -73,6 +73,7 @@ void FakePeer::Heartbeat() {
     known.set_section(name);
     known.set_version(section.version());
   }
+  FillBeat(*message.mutable_heartbeat());
   if (registered) Say(message);
 }
 
@@ -90,6 +91,16 @@ void FakePeer::Pump() {
     }
     for (const Section& s : message.sections().sections()) sections[s.name()] = s;
     Take(message);
+  }
+}
+
+void FakeNode::FillBeat(storpool::Heartbeat& beat) {
+  for (const DiskHere& disk : disks) {
+    DiskRoom& room = *beat.add_disks();
+    room.set_disk(disk.id());
+    room.set_usable_bytes(disk.size_bytes());
+    room.set_stored_bytes(stored_bytes);
+    room.set_free_bytes(disk.size_bytes() - stored_bytes);
   }
 }
 

@@ -189,10 +189,14 @@ class Leader : public control::PeerHandler {
   void DecideMembers();
   void DecideFences(ChangeMembers& change);
   void DecideOpens();
-  void DecideDesired(ChangeMembers& change);
   LiveMembers MembersNow(const ChangeMembers& change) const;
   void WatchDisks(Instant now);
   void DeleteExpiredSnapshots(Instant now);
+
+  // relocating.cc
+  void DecideDesired(LiveMembers& live, ChangeMembers& change);
+  bool MustPlan(const std::set<uint32_t>& gone);
+  void Plan(const std::set<uint32_t>& gone, const LiveMembers& live, ChangeMembers& change);
 
   // telling.cc
   void SendNames(const std::set<uint32_t>& chains);
@@ -234,8 +238,6 @@ class Leader : public control::PeerHandler {
   std::map<uint32_t, OpenChains::One> ready_;     // chains that can open
   std::set<uint64_t> finishing_;                  // fences whose FenceDone is in the log
   std::map<uint32_t, Instant> down_since_;        // disks, as this leader saw it
-  std::set<uint32_t> no_replacement_;             // tables that an alarm was raised for
-  std::map<uint32_t, uint64_t> horizons_sent_;    // by chain, for its open epoch
   LineProgress lines_;
   std::set<uint64_t> lines_changed_;  // that nodes may have to be told of
   bool all_lines_changed_ = false;    // or the nodes that have to be told
@@ -258,6 +260,20 @@ class Leader : public control::PeerHandler {
   int64_t wall_seconds_ = 0;  // at the last tick, and then
   Instant ticked_at_;
   Instant expire_from_;  // not before: the wall clock has jumped
+  // What the last plan of moves was made of; it is made again when that changes, and now and then
+  // while something is to move, since room changes.
+  struct PlannedFor {
+    uint64_t generation = 0;
+    uint64_t disks = 0;  // version of their section
+    size_t formers = 0;
+    std::set<uint32_t> gone;
+    size_t rooms = 0;  // disks that have said how much they have
+    bool operator==(const PlannedFor&) const = default;
+  };
+  PlannedFor planned_for_;
+  Instant planned_at_;
+  std::map<uint32_t, std::string> missing_;  // by table: what some chains lack; an alarm was raised
+  std::map<uint32_t, uint64_t> horizons_sent_;  // by chain, for its open epoch
   std::list<Wait> waits_;
   env::Timer tick_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for callbacks of log and reactor

@@ -54,6 +54,9 @@ class LiveView {
   // Why an operation on snapshots was given up; empty if it was not, or too long ago.
   std::string failure(uint64_t operation) const { return Get(failed_operations_, operation); }
   const std::deque<RaisedAlarm>& alarms() const { return alarms_; }  // oldest first
+  // Why the relocator cannot go on, or empty.
+  const std::string& relocation_blocked() const { return relocation_blocked_; }
+  size_t rooms() const { return rooms_.size(); }
   int64_t started_seconds() const { return started_seconds_; }
 
  private:
@@ -80,6 +83,7 @@ class LiveView {
   std::map<uint64_t, Duration> pauses_;                          // of the newest snapshots
   std::map<uint64_t, std::string> failed_operations_;            // the newest
   std::deque<RaisedAlarm> alarms_;
+  std::string relocation_blocked_;
   int64_t started_seconds_ = 0;
 };
 

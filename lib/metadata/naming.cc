@@ -14,6 +14,14 @@ bool Contains(const std::vector<ChainMember>& members, uint32_t disk) {
                      [&](const ChainMember& m) { return m.disk() == disk; });
 }
 
+std::vector<ChainMember> Serving(const ChainConfig& config) {
+  std::vector<ChainMember> serving;
+  for (const ChainMember& m : config.members()) {
+    if (m.role() == CHAIN_ROLE_SERVING) serving.push_back(m);
+  }
+  return serving;
+}
+
 ChainMember Made(uint32_t disk, ChainRole role) {
   ChainMember member;
   member.set_disk(disk);
@@ -58,20 +66,60 @@ struct NamingMemory::View {
     return std::find(record.desired().begin(), record.desired().end(), disk) !=
            record.desired().end();
   }
-  size_t Rank(uint32_t disk) const {
-    return static_cast<size_t>(std::find(record.desired().begin(), record.desired().end(), disk) -
-                               record.desired().begin());
+  bool Arriving(uint32_t disk) const {
+    return std::find(record.arriving().begin(), record.arriving().end(), disk) !=
+           record.arriving().end();
+  }
+  bool HasTurn() const { return live.turns.contains(named().chain()); }
+  size_t PlaceNow(uint32_t disk) const {
+    size_t place = 0;
+    for (const ChainMember& m : last_opened().members()) {
+      if (m.disk() == disk) break;
+      ++place;
+    }
+    return place;
+  }
+  bool AllDesired(const std::vector<ChainMember>& serving) const {
+    return std::ranges::all_of(record.desired(), [&](uint32_t d) { return Contains(serving, d); });
   }
   bool Known(uint32_t disk) const { return state.FindDisk(disk) != nullptr; }
 
+  // Serving members in the order of placement: whoever is to be replaced stands where those will
+  // that are to come; more than are wanted stand before the tail, which reads.
+  std::vector<ChainMember> InOrder(const std::vector<ChainMember>& serving) const {
+    std::vector<ChainMember> row, leaving;
+    for (const ChainMember& m : serving) {
+      if (!Desired(m.disk())) leaving.push_back(m);
+    }
+    std::ranges::stable_sort(leaving, {}, [&](const ChainMember& m) { return PlaceNow(m.disk()); });
+    auto next = leaving.begin();
+    for (uint32_t disk : record.desired()) {
+      const auto there = std::ranges::find(serving, disk, &ChainMember::disk);
+      if (there != serving.end()) {
+        row.push_back(*there);
+      } else if (next != leaving.end()) {
+        row.push_back(*next++);
+      }
+    }
+    row.insert(row.empty() ? row.end() : row.end() - 1, next, leaving.end());
+    return row;
+  }
+  bool InOrderNow(const std::vector<ChainMember>& serving) const {
+    const std::vector<ChainMember> row = InOrder(serving);
+    size_t place = 0;
+    for (const ChainMember& m : row) {
+      if (PlaceNow(m.disk()) != place++) return false;
+    }
+    return true;
+  }
+
   // Serving members in the order of placement, then `others`, as a name.
-  NameChain Make(std::vector<ChainMember> serving, const std::vector<ChainMember>& others) const {
-    std::stable_sort(serving.begin(), serving.end(),
-                     [&](const auto& a, const auto& b) { return Rank(a.disk()) < Rank(b.disk()); });
+  NameChain Make(const std::vector<ChainMember>& serving,
+                 const std::vector<ChainMember>& others) const {
     NameChain name;
     name.set_chain(named().chain());
     name.set_based_on(named().epoch());
-    for (ChainMember& m : serving) {
+    for (ChainMember& m : InOrder(serving)) {
       m.set_role(CHAIN_ROLE_SERVING);
       *name.add_members() = m;
     }
@@ -143,6 +191,47 @@ bool NamingMemory::MayPromote(const View& view, const Chain& chain,
   return view.live.now - flaps->second.last >= delay;
 }
 
+bool NamingMemory::MayJoin(const View& view, uint32_t disk) {
+  return !view.Arriving(disk) || view.HasTurn();
+}
+
+// Growth before removal (5.7): all that are wanted serve, then the others leave. Of a chain that
+// has as many as can serve, one that is to leave makes room in the step that lets a new one serve;
+// it keeps everything until that has opened. One of those that served stays in any case (5.5a).
+bool NamingMemory::LetGo(const View& view, bool change, std::vector<ChainMember>& serving,
+                         std::vector<ChainMember>& others, NameChain& left_out) {
+  const auto surplus = [&](const ChainMember& m) { return !view.Desired(m.disk()); };
+  const auto formers = [&] {
+    return std::ranges::count(serving, CHAIN_ROLE_SERVING, &ChainMember::role);
+  };
+  const auto leave = [&](std::vector<ChainMember>::iterator who) {
+    left_out.add_without(who->disk());
+    serving.erase(who);
+  };
+  bool left = false;
+  if (view.AllDesired(serving)) {
+    left = std::erase_if(others, surplus) > 0;
+    auto who = std::ranges::find_if(serving, surplus);
+    while (who != serving.end() && formers() > 1 && (change || left || view.HasTurn())) {
+      leave(who);
+      left = true;
+      who = std::ranges::find_if(serving, surplus);
+    }
+  }
+  while (serving.size() > kReplicationMax) {
+    const auto who = std::ranges::find_if(serving, surplus);
+    if (who != serving.end() && formers() > 1) {
+      leave(who);
+    } else {  // its turn comes with the next name
+      const auto promoted = std::ranges::find(serving, CHAIN_ROLE_SYNCING, &ChainMember::role);
+      others.push_back(*promoted);
+      serving.erase(promoted);
+    }
+    left = true;
+  }
+  return left;
+}
+
 // The newest config is open: is it what it should be?
 std::optional<NameChain> NamingMemory::PlanOpened(const View& view, Chain& chain) {
   std::vector<ChainMember> serving, others;
@@ -166,8 +255,10 @@ std::optional<NameChain> NamingMemory::PlanOpened(const View& view, Chain& chain
       change = change || promoted;
       (promoted ? serving : others).push_back(m);
     } else {
-      // Away and back: it is offered to sync at once (6.8); another store has base nothing.
-      const bool back = view.Desired(m.disk()) && view.Present(m.disk());
+      // Away and back: it is offered to sync at once (6.8); another store has base nothing. One
+      // that is to leave helps as long as somebody is missing.
+      const bool helps = view.Desired(m.disk()) || !view.AllDesired(Serving(view.named()));
+      const bool back = helps && view.Present(m.disk());
       change = change || back;
       others.push_back(back ? Made(m.disk(), CHAIN_ROLE_SYNCING) : m);
     }
@@ -175,16 +266,14 @@ std::optional<NameChain> NamingMemory::PlanOpened(const View& view, Chain& chain
   for (uint32_t disk : view.record.desired()) {
     const bool member = Contains(serving, disk) || Contains(others, disk);
     const bool dropping = view.state.formers().contains({disk, view.named().chain()});
-    if (member || dropping || !view.Present(disk)) continue;
+    if (member || dropping || !view.Present(disk) || !MayJoin(view, disk)) continue;
     others.push_back(Made(disk, CHAIN_ROLE_SYNCING));
     change = true;
   }
-  const auto desired_serving = std::count_if(serving.begin(), serving.end(),
-                                             [&](const auto& m) { return view.Desired(m.disk()); });
-  if (desired_serving == view.record.desired_size()) {  // whoever was replaced leaves (5.7)
-    const auto surplus = [&](const ChainMember& m) { return !view.Desired(m.disk()); };
-    change = std::erase_if(serving, surplus) + std::erase_if(others, surplus) > 0 || change;
-  }
+  NameChain left_out;
+  change = LetGo(view, change, serving, others, left_out) || change;
+  const bool settled = others.empty() && view.AllDesired(serving);
+  if (!change && settled && !view.InOrderNow(serving)) change = view.HasTurn();
   const bool a_former = std::any_of(serving.begin(), serving.end(), [&](const ChainMember& m) {
     return m.role() == CHAIN_ROLE_SERVING;
   });
@@ -194,7 +283,9 @@ std::optional<NameChain> NamingMemory::PlanOpened(const View& view, Chain& chain
   }
   // All of them restarted, and some are not back: level to what most of them have (4.17).
   if (!someone_stays && lost && !Waited(chain, view.live.now)) return std::nullopt;
-  return view.Make(std::move(serving), others);
+  NameChain name = view.Make(serving, others);
+  *name.mutable_without() = left_out.without();
+  return name;
 }
 
 // Named and not open: does it still make sense?
@@ -241,14 +332,14 @@ std::optional<NameChain> NamingMemory::PlanUnopened(const View& view, Chain& cha
     }
     const bool promoted = m.role() == CHAIN_ROLE_SERVING && view.Usable(m) &&
                           view.Present(m.disk()) && view.SameLife(m.disk()) && !failed(m.disk());
-    if (promoted) {
+    if (promoted && serving.size() < kReplicationMax) {
       serving.push_back(m);
     } else {
       others.push_back(m.role() == CHAIN_ROLE_SERVING ? Made(m.disk(), CHAIN_ROLE_SYNCING) : m);
     }
   }
   if (all_restarted && lost && !Waited(chain, view.live.now)) return std::nullopt;
-  NameChain name = view.Make(std::move(serving), others);
+  NameChain name = view.Make(serving, others);
   *name.mutable_without() = left_out.without();
   return name;
 }
@@ -274,7 +365,7 @@ std::optional<NameChain> NamingMemory::PlanFirst(const View& view, Chain& chain)
     }
   }
   if (serving.empty() || (missing && !Waited(chain, view.live.now))) return std::nullopt;
-  return view.Make(std::move(serving), others);
+  return view.Make(serving, others);
 }
 
 std::vector<NameChain> NamingMemory::Plan(const State& state, const LiveMembers& live,

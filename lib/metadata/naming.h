@@ -24,6 +24,7 @@ struct LiveMembers {
   Instant now;
   std::set<uint32_t> present;  // disks whose node is connected and was heard just now
   std::set<uint32_t> lost;     // disks that go out with the same command
+  std::set<uint32_t> turns;    // chains that may begin or end a move (relocation.h)
 };
 
 struct NamingTimes {
@@ -66,6 +67,11 @@ class NamingMemory {
   std::optional<NameChain> PlanFirst(const View& view, Chain& chain);
   bool RetryDue(const Chain& chain, Instant now) const;
   bool Waited(Chain& chain, Instant now) const;
+  // A new member may come, now: it is no move, or its chain has its turn.
+  static bool MayJoin(const View& view, uint32_t disk);
+  // Members that are replaced leave; true if somebody did.
+  static bool LetGo(const View& view, bool change, std::vector<ChainMember>& serving,
+                    std::vector<ChainMember>& others, NameChain& left_out);
   bool MayPromote(const View& view, const Chain& chain, const ChainMember& member) const;
 
   const NamingTimes times_;

@@ -128,6 +128,12 @@ absl::Status State::Dispatch(const Command& command, Outcome& out) {
       return Do(command.drops_done(), out);
     case Command::kEndRestore:
       return Do(command.end_restore(), out);
+    case Command::kEjectDisk:
+      return Do(command.eject_disk(), out);
+    case Command::kUpdateDisk:
+      return Do(command.update_disk(), out);
+    case Command::kSetRelocator:
+      return Do(command.set_relocator(), out);
     default:
       return DispatchOfVolumes(command, out);
   }

@@ -179,6 +179,9 @@ class State {
   Result Do(const FenceDone& c, Outcome& out);
   Result Do(const DropsDone& c, Outcome& out);
   Result Do(const EndRestore& c, Outcome& out);
+  Result Do(const EjectDisk& c, Outcome& out);
+  Result Do(const UpdateDisk& c, Outcome& out);
+  Result Do(const SetRelocator& c, Outcome& out);
   Result Dispatch(const Command& command, Outcome& out);
   Result DispatchOfVolumes(const Command& command, Outcome& out);
 
@@ -187,6 +190,10 @@ class State {
   void Touch(const std::string& section, Outcome& out);
   void PutCluster(const ClusterRecord& record);
   void BumpGeneration(Outcome& out);
+
+  // apply_disks.cc
+  // Chains that nobody serves but this disk.
+  uint32_t OnlyServedBy(uint32_t disk) const;
 
   // apply_cluster.cc
   absl::Status CheckNode(const NodeJoined& c) const;
@@ -197,10 +204,18 @@ class State {
   std::vector<std::string> UsersOfGroup(const std::string& group) const;
 
   // apply_templates.cc
+  // What the update makes of the template, its table apart.
+  absl::StatusOr<Template> Updated(const Template& known,
+                                   const TemplateUpdateRequest& update) const;
+  // The template's volumes and snapshots get its limits; its tables its policy.
+  void Propagate(const Template& t, Outcome& out);
+  // The id of a snapshot; 0 for no name.
+  absl::StatusOr<uint64_t> ParentOf(const std::string& snapshot) const;
   // Volumes of template `id` show another one, or its new name.
   void ShowTemplate(uint32_t id, uint32_t now, const std::string& name);
 
-  // apply_tables.cc: both fail before they change anything, and only if the policy cannot be kept.
+  // apply_tables.cc: all fail before they change anything, and only if the policy cannot be kept.
+  absl::Status CheckPolicy(const Table& policy) const;
   // A new table of this policy (replication, groups, template_id); its id.
   absl::StatusOr<uint32_t> MakeTable(const Table& policy, Outcome& out);
   // One of this policy and template_id that is there already, or a new one. template_id 0: for

@@ -11,6 +11,7 @@ namespace {
 
 constexpr size_t kGroupNameBytesMax = 127;
 constexpr size_t kClusterNameBytesMax = 62;
+constexpr size_t kDiskDescriptionBytesMax = 30;
 
 bool IsAlnum(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -76,6 +77,11 @@ absl::Status ValidateTag(std::string_view name, std::string_view value) {
 absl::Status ValidateGroupName(std::string_view name) {
   if (name == "list") return Reserved(name, "placement group name");
   return CheckCharacters(name, "placement group name", "_-", kGroupNameBytesMax);
+}
+
+absl::Status ValidateDiskDescription(std::string_view text) {
+  if (text.empty()) return absl::OkStatus();
+  return CheckCharacters(text, "disk description", "_ -", kDiskDescriptionBytesMax);
 }
 
 absl::Status ValidateTemplateName(std::string_view name) {

@@ -17,6 +17,8 @@ absl::Status ValidateSnapshotName(std::string_view name);
 absl::Status ValidateTag(std::string_view name, std::string_view value);
 // 1..127 of [A-Za-z0-9_-]; not "list".
 absl::Status ValidateGroupName(std::string_view name);
+// At most 30 of [A-Za-z0-9_ -].
+absl::Status ValidateDiskDescription(std::string_view text);
 // 1..199 of [A-Za-z0-9_-]; not "list".
 absl::Status ValidateTemplateName(std::string_view name);
 // "location.cluster", each part of [a-z0-9], 1..62 bytes together: the prefix of global ids.
