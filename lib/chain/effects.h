@@ -240,6 +240,13 @@ struct StoreReadResult {
   std::span<const BlockResult> results;  // one for each block, for the duration of the call
   Buffer payload;                        // blocks.count blocks; only the kData ones are filled
 };
+// A block that the index has and whose bytes on the device do not match: whoever relies on the scan
+// asks another mirror for it, by exact version (4.12).
+struct DamagedBlock {
+  LayerId layer;
+  uint32_t block = 0;  // of the chunk
+  Version version;
+};
 struct StoreScanResult {
   uint64_t id = 0;
   bool ok = false;
@@ -247,6 +254,7 @@ struct StoreScanResult {
   bool at_end = false;
   LineVersion line_version;  // under which the store's index was read
   std::vector<Entry> entries;
+  std::vector<DamagedBlock> damaged;  // in none of the entries
 };
 struct StorePendingResult {
   uint64_t id = 0;

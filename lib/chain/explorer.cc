@@ -69,6 +69,8 @@ void Explorer::Step() {
     world_.StoreTask(AnyDisk());
   } else if (dice < 930) {
     ClientStep();
+  } else if (dice < 933) {
+    Damage();
   } else if (dice < 955) {
     world_.Advance(Duration::Millis(1 + static_cast<int64_t>(random_.Below(300))));
   } else if (dice < 990) {
@@ -88,6 +90,25 @@ void Explorer::Step() {
   } else {
     const DiskId a = AnyDisk(), b = AnyDisk();
     if (a != b) world_.Connect(a, b);
+  }
+}
+
+// A block rots on one disk that another has, durably: so nothing is ever lost (4.12).
+void Explorer::Damage() {
+  const DiskId at = world_.disks()[0];
+  const BlockKey key{world_.line.lineage, ChunkIndex(0), LayerId(1),
+                     static_cast<uint32_t>(random_.Below(kBlocks))};
+  const auto block = world_.store(at).content().index.find(key);
+  if (block == world_.store(at).content().index.end()) return;
+  if (block->second.kind != EntryKind::kData) return;
+  for (DiskId other : world_.disks()) {
+    const auto& index = world_.store(other).durable().index;
+    const auto same = index.find(key);
+    if (other == at || same == index.end()) continue;
+    if (same->second.version != block->second.version) continue;
+    world_.store(at).Damage(key);
+    ++result_.damaged;
+    return;
   }
 }
 

@@ -27,6 +27,7 @@ struct Explored {
   std::vector<std::string> violations;
   size_t writes = 0, reads = 0, opened = 0, voided = 0, crashes = 0, promotions = 0, restarts = 0;
   size_t snapshots = 0, merges = 0, hand_overs = 0;
+  size_t damaged = 0;  // blocks
 };
 
 class Explorer {
@@ -48,6 +49,7 @@ class Explorer {
   };
 
   void Step();
+  void Damage();
   void Metadata();
   void NameSome(bool all);
   void LayerStep();

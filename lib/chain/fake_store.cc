@@ -131,6 +131,7 @@ FakeStore::FakeStore(ChainId chain, BufferPool& pool) : pool_(pool) {
 
 void FakeStore::Append(uint64_t number, const Record& record) {
   content_.Apply(record);
+  if (const auto* append = std::get_if<AppendEntry>(&record)) Heal(append->entry);
   tail_.push_back({number, record});
   ++records_not_durable_;
 }
@@ -168,6 +169,21 @@ void FakeStore::HandOver(const std::shared_ptr<const model::LineView>& by) {
   durable_.HandOver(by);
 }
 
+bool FakeStore::IsDamaged(const BlockKey& key, const StoredBlock& block) const {
+  const auto damaged = damaged_.find(key);
+  return damaged != damaged_.end() && damaged->second == block.version;
+}
+
+void FakeStore::Heal(const Entry& entry) {
+  if (entry.arrival != Arrival::kCommitted || entry.kind != EntryKind::kData) return;
+  const Place& place = entry.place;
+  for (uint32_t i = 0; i < place.blocks.count; ++i) {
+    const auto damaged =
+        damaged_.find({place.lineage, place.chunk, place.layer, place.blocks.first + i});
+    if (damaged != damaged_.end() && damaged->second == entry.version) damaged_.erase(damaged);
+  }
+}
+
 StoreReadResult FakeStore::Read(const StoreRead& read, std::vector<BlockResult>& results) const {
   StoreContent seen = content_;
   if (read.include_pending) seen.Commit(Version::FromRaw(UINT64_MAX));
@@ -192,9 +208,7 @@ StoreReadResult FakeStore::Read(const StoreRead& read, std::vector<BlockResult>&
     results[i] = {BlockResult::State::kHole, search.found, block.version, block.checksum};
     if (block.kind == EntryKind::kHole) continue;
     results[i].state = BlockResult::State::kData;
-    const auto damaged = damaged_.find(found->first);
-    if (damaged != damaged_.end() && damaged->second == block.version &&
-        block.payload.data() == content_.index.at(found->first).payload.data()) {
+    if (IsDamaged(found->first, block)) {
       results[i].state = BlockResult::State::kDamaged;
       continue;
     }
@@ -210,10 +224,15 @@ StoreScanResult FakeStore::Scan(const StoreScan& scan) const {
       .cursor = 0,
       .at_end = true,
       .line_version = content_.line == nullptr ? LineVersion(1) : content_.line->version(),
-      .entries = {}};
+      .entries = {},
+      .damaged = {}};
   for (const auto& [key, block] : content_.index) {
     const auto& [lineage, chunk, layer, number] = key;
     if (ChunkKey{lineage, chunk} != scan.chunk || block.version <= scan.above) continue;
+    if (block.kind == EntryKind::kData && IsDamaged(key, block)) {
+      result.damaged.push_back({layer, number, block.version});
+      continue;
+    }
     Entry& entry = result.entries.emplace_back();
     entry.place = {lineage, chunk, layer, {number, 1}};
     entry.version = block.version;

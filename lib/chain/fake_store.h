@@ -67,13 +67,16 @@ class FakeStore {
   std::vector<ChunkSize> ChunksAbove(Version above) const;
   std::vector<Entry> PendingAbove(Version above) const;
   ChainRecord Load() const;
-  // A block reads as damaged until it is written again.
+  // A block reads as damaged until it is healed or written over.
   void Damage(const BlockKey& key) { damaged_[key] = content_.index[key].version; }
 
   const StoreContent& durable() const { return durable_; }
   const StoreContent& content() const { return content_; }
 
  private:
+  bool IsDamaged(const BlockKey& key, const StoredBlock& block) const;
+  void Heal(const Entry& entry);
+
   struct Item {
     uint64_t number = 0;  // 0: W
     std::variant<Record, Version> what;

@@ -45,6 +45,24 @@ void NextStep(ReplicaState& s, FetchServe& serve, Effects& out) {
   out.Add(StorePendingAbove{serve.pending_query, s.committed});
 }
 
+// What is damaged here is asked from the others before the walk goes on. If nobody has it the
+// target cannot be brought up to T, and the epoch must open without it (R12).
+void EndStep(ReplicaState& s, FetchServe& serve, Instant now, Effects& out) {
+  ChunkWalk& walk = serve.walk;
+  if (RepairStep(s, walk, now, out)) return;
+  if (walk.lost_blocks > 0) {
+    const DiskId target = serve.target;
+    out.Add(LevelFailed{s.epoch, target,
+                        "chain " + ToString(s.chain) + ": disk " + std::to_string(target.value()) +
+                            " lacks " + Describe(walk.chunks[walk.next].chunk, walk.lost) +
+                            ", which no mirror has undamaged"});
+    std::erase_if(s.fetch_serves, [&](const FetchServe& f) { return f.target == target; });
+    return;
+  }
+  if (walk.at_end) ++walk.next;
+  NextStep(s, serve, out);
+}
+
 }  // namespace
 
 DiskId FetchSource(const ReplicaState& s) {
@@ -86,14 +104,27 @@ bool OnFetchChunks(ReplicaState& s, uint64_t id, std::vector<ChunkSize>& chunks,
   return false;
 }
 
-bool OnFetchScan(ReplicaState& s, StoreScanResult& result, Effects& out) {
+bool OnFetchScan(ReplicaState& s, StoreScanResult& result, Instant now, Effects& out) {
   for (FetchServe& serve : s.fetch_serves) {
     if (serve.walk.scan_query != result.id) continue;
     if (!result.ok) return true;
     SendEntries(s, serve, result.entries, Arrival::kCommitted, out);
-    serve.walk.cursor = result.at_end ? 0 : result.cursor;
-    if (result.at_end) ++serve.walk.next;
-    NextStep(s, serve, out);
+    TakeStep(serve.walk, result);
+    EndStep(s, serve, now, out);
+    return true;
+  }
+  return false;
+}
+
+bool OnFetchRepaired(ReplicaState& s, uint64_t repair, const Entry* entry, Instant now,
+                     Effects& out) {
+  for (FetchServe& serve : s.fetch_serves) {
+    if (serve.walk.repair != repair) continue;
+    std::vector<Entry> brought;
+    if (entry != nullptr) brought.push_back(*entry);
+    SendEntries(s, serve, brought, Arrival::kCommitted, out);
+    EndRepair(serve.walk, entry);
+    EndStep(s, serve, now, out);
     return true;
   }
   return false;

@@ -1,5 +1,5 @@
-// A damaged block is never returned and never zero-filled: it is answered from another mirror, by
-// exact version, and healed (design 4.12, hazard 3.5).
+// A damaged block is never returned, sent or zero-filled: it is brought from another mirror, by
+// exact version, and healed (design 4.12, hazards 3.5 and 5.9).
 #include <algorithm>
 #include <cstring>
 
@@ -9,18 +9,23 @@
 namespace storpool::chain {
 namespace {
 
-void Ask(ReplicaState& s, uint64_t id, Instant now, Effects& out);
-
-// `entry` is what a mirror had, nullptr if none has it.
+// The waiting read, lookup or scan goes on; `entry` is what a mirror had, nullptr if none has it.
 void Deliver(ReplicaState& s, uint64_t id, const Entry* entry, Instant now, Effects& out) {
   const Repair repair = *s.repairs.Find(id);
   s.repairs.Free(id);
+  if (entry != nullptr && entry->version <= s.committed && repair.damaged.layer != LayerId()) {
+    Append(s, out, AppendEntry{*entry});  // healed, committed on arrival
+  }
+  if (repair.waiting == 0) {
+    if (!OnSyncRepaired(s, id, entry, now, out)) OnFetchRepaired(s, id, entry, now, out);
+    return;
+  }
   const uint32_t block = repair.ask.blocks.first;
   if (entry == nullptr) {
-    out.Add(Alarm{"chain " + ToString(s.chain) + ": no mirror has block " + std::to_string(block) +
-                  " of version " + ToString(repair.ask.version) + " undamaged"});
-  } else if (entry->version <= s.committed && entry->place.layer != LayerId()) {
-    Append(s, out, AppendEntry{*entry});  // healed, committed on arrival
+    out.Add(Alarm{"chain " + ToString(s.chain) + ": " +
+                  Describe(repair.ask.chunk, {repair.damaged.layer, block, repair.ask.version}) +
+                  " is damaged on disk " + std::to_string(s.self.disk.value()) +
+                  " and no other mirror has it"});
   }
   BlockResult found = repair.damaged;
   if (entry != nullptr) found.checksum = entry->checksums[0];
@@ -37,20 +42,45 @@ void Deliver(ReplicaState& s, uint64_t id, const Entry* entry, Instant now, Effe
   AnswerOrConfirm(s, repair.waiting, now, out);
 }
 
-// The next serving member that has not been asked yet.
-void Ask(ReplicaState& s, uint64_t id, Instant now, Effects& out) {
+uint64_t NewRepair(ReplicaState& s, uint64_t waiting, ChunkKey chunk, LayerId layer, uint32_t block,
+                   const BlockResult& damaged) {
+  const auto [id, repair] = s.repairs.Take();
+  *repair = Repair();
+  repair->waiting = waiting;
+  repair->damaged = damaged;
+  repair->ask.chunk = chunk;
+  repair->ask.layer = layer;
+  repair->ask.blocks = {block, 1};
+  repair->ask.version = damaged.version;
+  return id;
+}
+
+// The next member that may have it: exact version and checksum decide, so syncing ones are asked
+// too. A serving one that is cut off is waited for: it returns, or a new epoch ends the waiting.
+// False if all have said that they do not have it.
+bool Ask(ReplicaState& s, uint64_t id, Instant now, Effects& out) {
   Repair& repair = *s.repairs.Find(id);
-  const size_t serving = s.named().serving_count();
-  while (repair.next_member < serving) {
-    const DiskId to = s.named().members[repair.next_member++].disk;
-    if (to == s.self.disk || !s.connected.contains(to)) continue;
-    repair.ask.common = s.CommonTo(to);
+  const auto& members = s.named().members;
+  bool waits = false;
+  for (size_t tried = 0; tried < members.size(); ++tried) {
+    const size_t i = repair.next_member++ % members.size();
+    const model::Member& m = members[i];
+    if (m.disk == s.self.disk || (repair.without >> i & 1) != 0) continue;
+    waits = waits || m.role == model::Role::kServing;
+    if (m.role == model::Role::kAway || !s.connected.contains(m.disk)) continue;
+    repair.ask.common = s.CommonTo(m.disk);
     repair.ask.number = id;
-    out.Add(Send{to, repair.ask});
-    s.retry_at = std::min(s.retry_at, now + Duration::Millis(kMemberRetryMs));
-    return;
+    out.Add(Send{m.disk, repair.ask});
+    waits = true;
+    break;
   }
-  Deliver(s, id, nullptr, now, out);
+  repair.asked_at = now;
+  if (waits) s.retry_at = std::min(s.retry_at, now + Duration::Millis(kMemberRetryMs));
+  return waits;
+}
+
+void AskOrGiveUp(ReplicaState& s, uint64_t id, Instant now, Effects& out) {
+  if (!Ask(s, id, now, out)) Deliver(s, id, nullptr, now, out);
 }
 
 void AskPendingToo(ReplicaState& s, uint64_t id, RepairServe& serve, bool pending, Effects& out) {
@@ -68,21 +98,46 @@ void AskPendingToo(ReplicaState& s, uint64_t id, RepairServe& serve, bool pendin
 
 void StartRepair(ReplicaState& s, uint64_t waiting, ChunkKey chunk, LayerId layer, uint32_t block,
                  const BlockResult& damaged, Instant now, Effects& out) {
-  const auto [id, repair] = s.repairs.Take();
-  *repair = Repair();
-  repair->waiting = waiting;
-  repair->damaged = damaged;
-  repair->ask.chunk = chunk;
-  repair->ask.layer = layer;
-  repair->ask.blocks = {block, 1};
-  repair->ask.version = damaged.version;
-  Ask(s, id, now, out);
+  AskOrGiveUp(s, NewRepair(s, waiting, chunk, layer, block, damaged), now, out);
+}
+
+void TakeStep(ChunkWalk& walk, StoreScanResult& result) {
+  walk.cursor = result.at_end ? 0 : result.cursor;
+  walk.at_end = result.at_end;
+  walk.line_version = result.line_version;
+  walk.damaged = std::move(result.damaged);
+}
+
+bool RepairStep(ReplicaState& s, ChunkWalk& walk, Instant now, Effects& out) {
+  while (!walk.damaged.empty()) {
+    const DamagedBlock& block = walk.damaged.back();
+    const BlockResult damaged{BlockResult::State::kDamaged, block.layer, block.version, 0};
+    walk.repair = NewRepair(s, 0, walk.chunks[walk.next].chunk, block.layer, block.block, damaged);
+    if (Ask(s, walk.repair, now, out)) return true;
+    s.repairs.Free(walk.repair);
+    EndRepair(walk, nullptr);
+  }
+  return false;
+}
+
+void EndRepair(ChunkWalk& walk, const Entry* entry) {
+  const DamagedBlock block = walk.damaged.back();
+  walk.damaged.pop_back();
+  walk.repair = 0;
+  if (entry != nullptr) return;
+  if (walk.lost_blocks++ == 0 || block.version < walk.lost.version) walk.lost = block;
+}
+
+std::string Describe(const ChunkKey& chunk, const DamagedBlock& block) {
+  return "block " + std::to_string(block.block) + " of chunk " +
+         std::to_string(chunk.chunk.value()) + " of lineage " +
+         std::to_string(chunk.lineage.value()) + " (version " + ToString(block.version) + ")";
 }
 
 void OnRepairRead(ReplicaState& s, const wire::RepairRead& ask, const model::Line& line,
                   Effects& out) {
   const bool bounded = ask.blocks.count == 1 && ask.blocks.first < kBlocksPerChunk;
-  if (!s.opened() || ask.common.epoch != s.epoch || !bounded) return;
+  if (s.role == Role::kNone || ask.common.epoch != s.epoch || !bounded) return;
   const auto [id, serve] = s.repair_serves.Take();
   serve->ask = ask;
   serve->line = line.view;
@@ -117,19 +172,28 @@ void OnRepairServeRead(ReplicaState& s, StoreReadResult&& result, Effects& out) 
 }
 
 void OnRepairAnswer(ReplicaState& s, wire::RepairAnswer&& answer, Instant now, Effects& out) {
-  const Repair* repair = s.repairs.Find(answer.number);
+  Repair* repair = s.repairs.Find(answer.number);
   if (repair == nullptr) return;
-  if (answer.entries.size() != 1) return Ask(s, answer.number, now, out);
-  const Entry& entry = answer.entries.front();
-  const bool usable = entry.version == repair->ask.version &&
-                      entry.place.blocks == repair->ask.blocks && ChecksumsMatch(entry) &&
-                      entry.kind == EntryKind::kData;
-  if (!usable) return Ask(s, answer.number, now, out);
-  Deliver(s, answer.number, &entry, now, out);
+  Entry* entry = answer.entries.size() == 1 ? &answer.entries.front() : nullptr;
+  const bool usable = entry != nullptr && entry->version == repair->ask.version &&
+                      entry->place.blocks == repair->ask.blocks &&
+                      entry->kind == EntryKind::kData && ChecksumsMatch(*entry);
+  if (usable) {
+    // Where it lies here: the mirror may have merged its layer already (4.8).
+    if (repair->damaged.layer != LayerId()) entry->place.layer = repair->damaged.layer;
+    return Deliver(s, answer.number, entry, now, out);
+  }
+  const auto& members = s.named().members;
+  for (size_t i = 0; i < members.size(); ++i) {
+    if (members[i].disk == answer.common.from) repair->without |= 1u << i;
+  }
+  AskOrGiveUp(s, answer.number, now, out);
 }
 
 void RetryRepairs(ReplicaState& s, Instant now, Effects& out) {
-  s.repairs.ForEach([&](uint64_t id, Repair&) { Ask(s, id, now, out); });
+  s.repairs.ForEach([&](uint64_t id, Repair& repair) {
+    if (now - repair.asked_at >= Duration::Millis(kMemberRetryMs)) AskOrGiveUp(s, id, now, out);
+  });
 }
 
 }  // namespace storpool::chain

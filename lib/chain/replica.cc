@@ -59,7 +59,7 @@ struct Dispatch {
   void operator()(wire::SyncScan& m) { OnSyncScanned(s, std::move(m), now, out); }
   void operator()(wire::SyncChunkEnd& m) { OnSyncChunkEnd(s, m, out); }
   void operator()(wire::SyncScanEnd& m) { OnSyncScanEnd(s, m, out); }
-  void operator()(wire::SyncAck& m) { OnSyncAck(s, m, out); }
+  void operator()(wire::SyncAck& m) { OnSyncAck(s, m, now, out); }
   void operator()(wire::SyncEnd& m) {
     OnSyncEndAtSource(s, m, out);
     OnSyncEndAtTarget(s, m, now, out);
@@ -134,7 +134,7 @@ Replica::~Replica() = default;
 
 void Replica::SetTimerIfChanged(Effects& out) {
   ReplicaState& s = *state_;
-  Instant at = std::min(s.retry_at, s.commit_due);
+  Instant at = std::min({s.retry_at, s.commit_due, NextRescan(s)});
   if (s.told) at = std::min(at, s.told->adopt_at);
   if (at == s.timer) return;
   s.timer = at;
@@ -274,13 +274,13 @@ void Replica::OnStoreRead(StoreReadResult&& result, Instant now, Effects& out) {
   SetTimerIfChanged(out);
 }
 
-void Replica::OnStoreScan(StoreScanResult&& result, Instant, Effects& out) {
-  if (!OnSyncScan(*state_, result, out)) OnFetchScan(*state_, result, out);
+void Replica::OnStoreScan(StoreScanResult&& result, Instant now, Effects& out) {
+  if (!OnSyncScan(*state_, result, now, out)) OnFetchScan(*state_, result, now, out);
   SetTimerIfChanged(out);
 }
 
-void Replica::OnStoreChunks(uint64_t id, std::vector<ChunkSize> chunks, Instant, Effects& out) {
-  if (!OnSyncChunks(*state_, id, chunks, out)) OnFetchChunks(*state_, id, chunks, out);
+void Replica::OnStoreChunks(uint64_t id, std::vector<ChunkSize> chunks, Instant now, Effects& out) {
+  if (!OnSyncChunks(*state_, id, chunks, now, out)) OnFetchChunks(*state_, id, chunks, out);
   SetTimerIfChanged(out);
 }
 
@@ -328,6 +328,7 @@ void Replica::OnTimer(Instant now, Effects& out) {
   AdoptIfDue(s, now, out);
   if (now >= s.commit_due) TellCommitted(s, out);
   if (now >= s.retry_at) Retry(s, now, out);
+  RescanDue(s, now, out);
   SetTimerIfChanged(out);
 }
 

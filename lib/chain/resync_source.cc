@@ -1,12 +1,17 @@
 // The tail as the source of a resync (design 5.6): a stream of every entry above its W at the
 // beginning and of every new one, and beside it a scan, chunk by chunk, of what is committed above
-// the target's bases. Commits never wait for a target.
+// the target's bases. Commits never wait for a target. Blocks that are damaged here are brought
+// from other mirrors; a chunk is not ended for the target while one of its blocks is lost (4.12).
 #include <algorithm>
 
 #include "lib/chain/steps.h"
 
 namespace storpool::chain {
 namespace {
+
+// Between two scans of what is lost; each time twice as long.
+constexpr Duration kRescanFirst = Duration::Seconds(1);
+constexpr Duration kRescanMax = Duration::Seconds(60);
 
 SyncSource* FindSource(ReplicaState& s, DiskId target) {
   for (SyncSource& source : s.sync_sources) {
@@ -26,19 +31,66 @@ Version LowestBaseOf(const SyncSource& source) {
   return lowest;
 }
 
-// The next step of the scan, as far as the target's acknowledgements allow.
-void ScanOn(ReplicaState& s, SyncSource& source, Effects& out) {
-  ChunkWalk& walk = source.walk;
-  if (walk.list_query != 0 || walk.scan_query != 0 || source.scan_ended) return;
-  if (source.scan_bytes_sent - source.scan_bytes_durable >= kSyncScanBytesInFlight) return;
-  if (walk.next == walk.chunks.size()) {
+// Every chunk has been scanned. Those with lost blocks will be again; the target goes on syncing.
+void EndPass(ReplicaState& s, SyncSource& source, Instant now, Effects& out) {
+  if (source.unfinished.empty()) {
     source.scan_ended = true;
     out.Add(Send{source.target, wire::SyncScanEnd{s.CommonTo(source.target), source.session}});
     return;
   }
+  source.rescan_delay = std::clamp(source.rescan_delay * 2, kRescanFirst, kRescanMax);
+  source.rescan_at = now + source.rescan_delay;
+  out.Add(Alarm{"chain " + ToString(s.chain) + ": disk " + std::to_string(source.target.value()) +
+                " cannot be resynced to the end: " + source.lost +
+                " is damaged here and no other mirror has it (" +
+                std::to_string(source.unfinished.size()) +
+                " chunks have such blocks); write over it, or bring the mirror back that has it"});
+}
+
+// The next step of the scan, as far as the target's acknowledgements allow.
+void ScanOn(ReplicaState& s, SyncSource& source, Instant now, Effects& out) {
+  ChunkWalk& walk = source.walk;
+  const bool waits = walk.list_query != 0 || walk.scan_query != 0 || walk.repair != 0;
+  if (waits || source.scan_ended || source.rescan_at != Instant::Max()) return;
+  if (source.scan_bytes_sent - source.scan_bytes_durable >= kSyncScanBytesInFlight) return;
+  if (walk.next == walk.chunks.size()) return EndPass(s, source, now, out);
   const ChunkKey& chunk = walk.chunks[walk.next].chunk;
   walk.scan_query = ++s.last_query;
   out.Add(StoreScan{walk.scan_query, chunk, BaseOf(source, chunk), walk.cursor});
+}
+
+void SendScanned(const ReplicaState& s, SyncSource& source, Entry&& entry, Effects& out) {
+  entry.arrival = Arrival::kCommitted;
+  source.scan_bytes_sent += ScanBytes(entry);
+  source.chunk_bytes_sent += entry.payload.size();
+  out.Add(Send{source.target,
+               wire::SyncScan{s.CommonTo(source.target), source.session, std::move(entry)}});
+}
+
+// A chunk with lost blocks does not end for the target, which so keeps its base: it must never be
+// taken for complete. All else of it has been sent.
+void EndChunk(ReplicaState& s, SyncSource& source, Effects& out) {
+  ChunkWalk& walk = source.walk;
+  const ChunkSize& done = walk.chunks[walk.next++];
+  const uint64_t lost_bytes =
+      std::min<uint64_t>(done.data_bytes, uint64_t{walk.lost_blocks} * kBlockBytes);
+  source.unscanned_bytes -= done.data_bytes - lost_bytes;
+  source.chunk_bytes_sent = 0;
+  if (walk.lost_blocks == 0) {
+    out.Add(Send{source.target, wire::SyncChunkEnd{s.CommonTo(source.target), source.session,
+                                                   done.chunk, walk.line_version}});
+    return;
+  }
+  source.lost = Describe(done.chunk, walk.lost);
+  source.unfinished.push_back({done.chunk, lost_bytes});
+  source.chunk_bases[done.chunk] = Version::FromRaw(walk.lost.version.raw() - 1);
+  walk.lost_blocks = 0;
+}
+
+void EndStep(ReplicaState& s, SyncSource& source, Instant now, Effects& out) {
+  if (RepairStep(s, source.walk, now, out)) return;
+  if (source.walk.at_end) EndChunk(s, source, out);
+  ScanOn(s, source, now, out);
 }
 
 void Begin(ReplicaState& s, SyncSource& source, Effects& out) {
@@ -92,7 +144,7 @@ void OnSyncOpen(ReplicaState& s, const wire::SyncOpen& open, Effects& out) {
   Begin(s, *source, out);
 }
 
-void OnSyncAck(ReplicaState& s, const wire::SyncAck& ack, Effects& out) {
+void OnSyncAck(ReplicaState& s, const wire::SyncAck& ack, Instant now, Effects& out) {
   SyncSource* source = FindSource(s, ack.common.from);
   if (source == nullptr || source->session != ack.session) return;
   source->stream_durable = std::max(source->stream_durable, ack.stream_durable);
@@ -100,7 +152,7 @@ void OnSyncAck(ReplicaState& s, const wire::SyncAck& ack, Effects& out) {
   if (ack.lacks_nothing && source->scan_ended) {
     out.Add(Promotable{source->target, ack.stream_durable, source->session});
   }
-  ScanOn(s, *source, out);
+  ScanOn(s, *source, now, out);
 }
 
 void EndSource(ReplicaState& s, DiskId target, std::string reason, Effects& out) {
@@ -117,43 +169,59 @@ void OnSyncEndAtSource(ReplicaState& s, const wire::SyncEnd& end, Effects& out) 
   });
 }
 
-bool OnSyncChunks(ReplicaState& s, uint64_t id, std::vector<ChunkSize>& chunks, Effects& out) {
+bool OnSyncChunks(ReplicaState& s, uint64_t id, std::vector<ChunkSize>& chunks, Instant now,
+                  Effects& out) {
   for (SyncSource& source : s.sync_sources) {
     if (source.walk.list_query != id) continue;
     source.walk.list_query = 0;
     source.walk.chunks = std::move(chunks);
     for (const ChunkSize& c : source.walk.chunks) source.unscanned_bytes += c.data_bytes;
-    ScanOn(s, source, out);
+    ScanOn(s, source, now, out);
     return true;
   }
   return false;
 }
 
-bool OnSyncScan(ReplicaState& s, StoreScanResult& result, Effects& out) {
+bool OnSyncScan(ReplicaState& s, StoreScanResult& result, Instant now, Effects& out) {
   for (SyncSource& source : s.sync_sources) {
-    ChunkWalk& walk = source.walk;
-    if (walk.scan_query != result.id) continue;
-    walk.scan_query = 0;
+    if (source.walk.scan_query != result.id) continue;
+    source.walk.scan_query = 0;
     if (!result.ok) return true;
-    for (Entry& entry : result.entries) {
-      entry.arrival = Arrival::kCommitted;
-      source.scan_bytes_sent += ScanBytes(entry);
-      source.chunk_bytes_sent += entry.payload.size();
-      out.Add(Send{source.target,
-                   wire::SyncScan{s.CommonTo(source.target), source.session, std::move(entry)}});
-    }
-    walk.cursor = result.at_end ? 0 : result.cursor;
-    if (result.at_end) {
-      const ChunkSize& done = walk.chunks[walk.next++];
-      source.unscanned_bytes -= done.data_bytes;
-      source.chunk_bytes_sent = 0;
-      out.Add(Send{source.target, wire::SyncChunkEnd{s.CommonTo(source.target), source.session,
-                                                     done.chunk, result.line_version}});
-    }
-    ScanOn(s, source, out);
+    for (Entry& entry : result.entries) SendScanned(s, source, std::move(entry), out);
+    TakeStep(source.walk, result);
+    EndStep(s, source, now, out);
     return true;
   }
   return false;
+}
+
+bool OnSyncRepaired(ReplicaState& s, uint64_t repair, const Entry* entry, Instant now,
+                    Effects& out) {
+  for (SyncSource& source : s.sync_sources) {
+    if (source.walk.repair != repair) continue;
+    if (entry != nullptr) SendScanned(s, source, Entry(*entry), out);
+    EndRepair(source.walk, entry);
+    EndStep(s, source, now, out);
+    return true;
+  }
+  return false;
+}
+
+Instant NextRescan(const ReplicaState& s) {
+  Instant next = Instant::Max();
+  for (const SyncSource& source : s.sync_sources) next = std::min(next, source.rescan_at);
+  return next;
+}
+
+void RescanDue(ReplicaState& s, Instant now, Effects& out) {
+  for (SyncSource& source : s.sync_sources) {
+    if (now < source.rescan_at) continue;
+    source.rescan_at = Instant::Max();
+    source.walk.chunks = std::move(source.unfinished);
+    source.walk.next = 0;
+    source.unfinished.clear();
+    ScanOn(s, source, now, out);
+  }
 }
 
 absl::InlinedVector<ResyncStatus, 1> Resyncs(const ReplicaState& s) {

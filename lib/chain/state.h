@@ -92,10 +92,12 @@ struct PendingRead {
 
 // A damaged block asked from the other mirrors, one after the other (repair.cc, 4.12).
 struct Repair {
-  uint64_t waiting = 0;  // the read id of the PendingRead or of the Lookup that waits
-  size_t next_member = 0;
+  uint64_t waiting = 0;  // the read id of the PendingRead or Lookup that waits; 0: a ChunkWalk
   wire::RepairRead ask;
   BlockResult damaged;
+  Instant asked_at;
+  size_t next_member = 0;  // whom to ask next, round and round
+  uint32_t without = 0;    // members that do not have it, by their place in the config
 };
 
 // Another mirror's question, being read here (repair.cc).
@@ -157,8 +159,15 @@ struct ChunkWalk {
   std::vector<ChunkSize> chunks;
   size_t next = 0;
   uint64_t scan_query = 0;
+  // The step that was read last.
   uint64_t cursor = 0;
+  bool at_end = false;  // of the chunk
   LineVersion line_version;
+  std::vector<DamagedBlock> damaged;  // asked from the other mirrors, the last one first
+  uint64_t repair = 0;                // that asks for it
+  // Of this chunk, what no other mirror has either, and the one with the lowest version.
+  uint32_t lost_blocks = 0;
+  DamagedBlock lost;
 };
 
 struct FetchServe {
@@ -184,6 +193,12 @@ struct SyncSource {
   uint64_t scan_bytes_durable = 0;
   uint64_t unscanned_bytes = 0;   // data of the chunks from walk.next on, as listed
   uint64_t chunk_bytes_sent = 0;  // of the one at walk.next
+  // Chunks with blocks that nobody has undamaged: the target must not take them for complete. They
+  // are scanned again later, since somebody who has the blocks may return, or write over them.
+  std::vector<ChunkSize> unfinished;
+  std::string lost;  // one of them, for people
+  Instant rescan_at = Instant::Max();
+  Duration rescan_delay;
 };
 
 // resync_target.cc (5.6)

@@ -133,6 +133,14 @@ void OnRepairRead(ReplicaState& s, const wire::RepairRead& ask, const model::Lin
 void OnRepairServeRead(ReplicaState& s, StoreReadResult&& result, Effects& out);
 void OnRepairAnswer(ReplicaState& s, wire::RepairAnswer&& answer, Instant now, Effects& out);
 void RetryRepairs(ReplicaState& s, Instant now, Effects& out);
+// Takes over what a step of the scan has found, its entries excepted.
+void TakeStep(ChunkWalk& walk, StoreScanResult& result);
+// Asks for the next damaged block of that step; false if there is none left to wait for.
+bool RepairStep(ReplicaState& s, ChunkWalk& walk, Instant now, Effects& out);
+// The block that `walk` waits for was brought, or (nullptr) nobody has it.
+void EndRepair(ChunkWalk& walk, const Entry* entry);
+// "block 5 of chunk 2 of lineage 7 (version 3.4)"
+std::string Describe(const ChunkKey& chunk, const DamagedBlock& block);
 
 // ---- reconfigure.cc: name, adopt, open (5.5 a, b, d, f, h) ----------------------------------
 void OnName(ReplicaState& s, const model::NamedConfig& config, Instant now, Effects& out);
@@ -165,21 +173,29 @@ void OnFetch(ReplicaState& s, const wire::Fetch& fetch, Effects& out);
 void OnFetchEntry(ReplicaState& s, wire::FetchEntry&& fetched, Effects& out);
 void OnFetchEnd(ReplicaState& s, const wire::FetchEnd& end, Instant now, Effects& out);
 bool OnFetchChunks(ReplicaState& s, uint64_t id, std::vector<ChunkSize>& chunks, Effects& out);
-bool OnFetchScan(ReplicaState& s, StoreScanResult& result, Effects& out);
+bool OnFetchScan(ReplicaState& s, StoreScanResult& result, Instant now, Effects& out);
+bool OnFetchRepaired(ReplicaState& s, uint64_t repair, const Entry* entry, Instant now,
+                     Effects& out);
 bool OnFetchPending(ReplicaState& s, StorePendingResult& result, Effects& out);
 
 // ---- resync_source.cc (5.6) -----------------------------------------------------------------
 void OnSyncOpen(ReplicaState& s, const wire::SyncOpen& open, Effects& out);
-void OnSyncAck(ReplicaState& s, const wire::SyncAck& ack, Effects& out);
+void OnSyncAck(ReplicaState& s, const wire::SyncAck& ack, Instant now, Effects& out);
 void OnSyncEndAtSource(ReplicaState& s, const wire::SyncEnd& end, Effects& out);
 // A new entry, to all targets whose stream has begun.
 void FeedSources(ReplicaState& s, const Entry& entry, Effects& out);
 // What a scanned entry counts in the window of a session.
 inline uint64_t ScanBytes(const Entry& entry) { return entry.payload.size() + 64; }
 void EndSource(ReplicaState& s, DiskId target, std::string reason, Effects& out);
-bool OnSyncChunks(ReplicaState& s, uint64_t id, std::vector<ChunkSize>& chunks, Effects& out);
+bool OnSyncChunks(ReplicaState& s, uint64_t id, std::vector<ChunkSize>& chunks, Instant now,
+                  Effects& out);
 absl::InlinedVector<ResyncStatus, 1> Resyncs(const ReplicaState& s);
-bool OnSyncScan(ReplicaState& s, StoreScanResult& result, Effects& out);
+bool OnSyncScan(ReplicaState& s, StoreScanResult& result, Instant now, Effects& out);
+bool OnSyncRepaired(ReplicaState& s, uint64_t repair, const Entry* entry, Instant now,
+                    Effects& out);
+// When chunks with lost blocks are to be scanned again; Instant::Max() if there are none.
+Instant NextRescan(const ReplicaState& s);
+void RescanDue(ReplicaState& s, Instant now, Effects& out);
 bool OnSyncPending(ReplicaState& s, StorePendingResult& result, Effects& out);
 
 // ---- resync_target.cc (5.6) -----------------------------------------------------------------

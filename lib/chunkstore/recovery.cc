@@ -68,19 +68,30 @@ Task Recovery::Run() {
 
 Task Recovery::ReadHeaders() {
   const uint32_t sector = core_.superblock.sector_bytes;
-  Buffer memory = pool_.Allocate(sector);
+  Buffer memory = pool_.Allocate(2 * sector);
   headers_.resize(core_.segments.size());
   for (uint32_t i = 0; i < headers_.size(); ++i) {
     SP_RETURN_CO(co_await ReadDevice(device_, DeviceOffset(i, 0), memory.span()));
     std::memcpy(&headers_[i], memory.data(), sizeof headers_[i]);
     if (!IsValid(headers_[i], core_.superblock.store)) {
-      headers_[i].magic = 0;
+      headers_[i] = HeaderOfFirstBatch(memory.span().subspan(sector));
       continue;
     }
     core_.segments.RaiseSequence(headers_[i].segment_sequence);
   }
   core_.segments.RaiseSequence(core_.superblock.root.segment_sequence);
   co_return absl::OkStatus();
+}
+
+// In place of a header that is not valid: good enough to look for witnesses behind it, no more.
+SegmentHeader Recovery::HeaderOfFirstBatch(std::span<const uint8_t> bytes) const {
+  SegmentHeader header;
+  header.magic = 0;
+  BatchHeader first;
+  if (!LooksLikeBatch(bytes, &first) || first.store != core_.superblock.store) return header;
+  header.stream = first.stream;
+  header.segment_sequence = first.segment_sequence;
+  return header;
 }
 
 Recovery::Walk Recovery::StartOf(StreamId stream) const {
@@ -265,7 +276,8 @@ Task Recovery::LookForWitness(const Walk& walk) {
   }
   for (uint32_t i = 0; i < headers_.size() && !damaged_; ++i) {
     const SegmentHeader& h = headers_[i];
-    if (h.magic == 0 || h.stream != static_cast<uint8_t>(StreamId::kLog)) continue;
+    // Also where the header is not valid (magic 0): its rot hides all that the segment holds.
+    if (h.stream != static_cast<uint8_t>(StreamId::kLog)) continue;
     if (h.segment_sequence <= sequence) continue;
     SP_RETURN_CO(co_await ScanForMark(i, core_.superblock.sector_bytes, last));
   }

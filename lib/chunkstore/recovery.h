@@ -78,6 +78,7 @@ class Recovery {
   };
 
   Task ReadHeaders();
+  SegmentHeader HeaderOfFirstBatch(std::span<const uint8_t> bytes) const;
   Task LoadIndex();
   Task WalkStream(Walk* walk);
   Task Step(Walk* walk, bool* went_on);
@@ -101,7 +102,8 @@ class Recovery {
   BufferPool& pool_;
   StoreCore& core_;
   DeviceWindow window_;
-  std::vector<SegmentHeader> headers_;  // magic 0: none valid
+  // Magic 0: it is not valid, and has stream and sequence as the first batch behind it says.
+  std::vector<SegmentHeader> headers_;
   std::vector<NamedEnd> named_ends_;
   std::vector<bool> used_at_root_;
   std::vector<Walk> walks_;

@@ -18,6 +18,7 @@ Detection::Facts& Detection::Of(uint32_t node) {
 void Detection::Heard(uint32_t node, Instant now) {
   Facts& facts = Of(node);
   facts.heard = now;
+  facts.met = true;
   facts.link_down = false;
   facts.refused = false;
 }
@@ -25,7 +26,7 @@ void Detection::Heard(uint32_t node, Instant now) {
 void Detection::LinkDown(uint32_t node, bool refused) {
   Facts& facts = Of(node);
   facts.link_down = true;
-  facts.refused = refused;
+  facts.refused = refused && facts.met;
 }
 
 void Detection::Suspected(uint32_t node, Instant now) { Of(node).suspected = now; }
@@ -53,7 +54,7 @@ std::vector<uint32_t> Detection::Tick(const std::set<uint32_t>& up, Instant now)
       silent.push_back(id);
     }
   }
-  if (now - started_ < ejection_) return {};  // also a refusal: it may just be starting, like us
+  if (now - started_ < ejection_) silent.clear();
   if (silent.size() * 3 > up.size()) {
     std::erase_if(silent, [&](uint32_t id) { return now - Of(id).heard < ejection_ * 3; });
   }

@@ -3,8 +3,10 @@
 //
 // Rules: silence for the ejection time, if besides a neighbour complains or the link is down; twice
 // that time without such a witness; a reset that was followed by a refusal at once. Nobody is
-// ejected in the first ejection time after start, nor after this process itself stood still; when
-// more than a third of the nodes fall silent together, it waits three times as long.
+// ejected for silence in the first ejection time after start, nor after this process itself stood
+// still; when more than a third of the nodes fall silent together, it waits three times as long. A
+// refusal is evidence at any age of this process, of a node that it has heard: one that it has not
+// may just be starting.
 #pragma once
 
 #include <cstdint>
@@ -33,6 +35,7 @@ class Detection {
   struct Facts {
     Instant heard;
     Instant suspected;
+    bool met = false;  // heard since this process began
     bool link_down = true;
     bool refused = false;
   };

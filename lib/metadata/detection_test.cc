@@ -49,10 +49,29 @@ TEST_F(DetectionTest, ABrokenLinkIsAWitnessAndARefusalIsProof) {
   EXPECT_EQ(Pass(kTick, {1, 2}), (std::set<uint32_t>{3}));
 }
 
-TEST_F(DetectionTest, NobodyIsEjectedAtTheBeginning) {
+TEST_F(DetectionTest, NobodyIsEjectedForSilenceAtTheBeginning) {
+  detection.Suspected(4, now);
+  EXPECT_TRUE(Pass(Duration::Millis(2900), {1, 2, 3}).empty());
+  EXPECT_EQ(Pass(Duration::Millis(200), {1, 2, 3}), (std::set<uint32_t>{4}));
+}
+
+TEST_F(DetectionTest, ARefusalIsProofAlsoAtTheBeginning) {
+  EXPECT_TRUE(Pass(kTick, up).empty());
   detection.LinkDown(4, true);
-  EXPECT_TRUE(Pass(Duration::Millis(2800), {1, 2, 3}).empty());
-  EXPECT_EQ(Pass(Duration::Millis(300), {1, 2, 3}), (std::set<uint32_t>{4}));
+  EXPECT_EQ(Pass(kTick, {1, 2, 3}), (std::set<uint32_t>{4}));
+}
+
+TEST_F(DetectionTest, WhoHasNotBeenHeardYetMayJustBeStarting) {
+  detection.LinkDown(4, true);
+  EXPECT_TRUE(Pass(Duration::Millis(2900), {1, 2, 3}).empty());
+  EXPECT_EQ(Pass(Duration::Millis(200), {1, 2, 3}), (std::set<uint32_t>{4}));
+}
+
+TEST_F(DetectionTest, ARefusalIsProofAlsoAfterStandingStill) {
+  Pass(Duration::Seconds(10), up);
+  now = now + Duration::Seconds(20);  // frozen
+  detection.LinkDown(4, true);
+  EXPECT_EQ(Pass(kTick, {1, 2, 3}), (std::set<uint32_t>{4}));
 }
 
 TEST_F(DetectionTest, ManySilentNodesAreWaitedFor) {

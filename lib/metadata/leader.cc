@@ -210,6 +210,13 @@ void Leader::CheckWaits() {
 void Leader::Tick() {
   const Instant now = reactor_.Now();
   tick_.StartAt(now + options_.tick);
+  EjectGone(now);
+  WatchDisks(now);
+  DeleteExpiredSnapshots(now);
+  Settle();
+}
+
+void Leader::EjectGone(Instant now) {
   std::set<uint32_t> up;
   for (const auto& [id, node] : state_.nodes()) {
     if (node.up()) up.insert(static_cast<uint32_t>(id));
@@ -219,9 +226,6 @@ void Leader::Tick() {
     AddAlarm("metadata",
              absl::StrCat("node ", id, " does not answer: its disks leave their chains"));
   }
-  WatchDisks(now);
-  DeleteExpiredSnapshots(now);
-  Settle();
 }
 
 void Leader::AddAlarm(const std::string& from, const std::string& text) {

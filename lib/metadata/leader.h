@@ -117,6 +117,7 @@ class Leader : public control::PeerHandler {
   void Settle();
   void CheckWaits();
   void Tick();
+  void EjectGone(Instant now);
   void AddAlarm(const std::string& from, const std::string& text);
   absl::Status CheckLive(const Command& command) const;
   absl::Status CheckCanLeave(const std::string& name,

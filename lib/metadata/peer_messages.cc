@@ -69,10 +69,6 @@ void Leader::Handle(PeerState& peer, const Heartbeat& message) {
       if (std::exchange(facts.map_version, known.version()) != known.version()) Changed();
     }
   }
-  FromMetadata answer;
-  answer.mutable_heartbeat()->set_number(message.number());
-  answer.mutable_heartbeat()->set_term(options_.term);
-  peer.link->Send(answer);
 }
 
 void Leader::Handle(PeerState& peer, const Subscribe& message) {

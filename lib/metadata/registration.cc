@@ -40,6 +40,7 @@ void Leader::OnPeerGone(control::Peer* peer, bool refused) {
   if (state->kind == Kind::kNode) {
     live_.nodes_[state->id].up = false;
     detection_.LinkDown(state->id, refused);
+    if (refused) EjectGone(reactor_.Now());  // writes stand still until it is out
   } else {
     live_.clients_[state->id].up = false;
   }

@@ -68,10 +68,10 @@ class DiskHost::ScanRun : public chunkstore::ScanOp {
     const model::Line* line = disk_.services_.lines->Find(chunk.lineage);
     const LineVersion line_version = line == nullptr ? LineVersion() : line->version;
     host.Step([&](chain::Replica& r, Instant now, chain::Effects& out) {
-      // A scan without a block that is damaged here must not pass for a whole one.
-      r.OnStoreScan(
-          {id_, status.ok() && damaged.empty(), cursor, at_end, line_version, std::move(entries)},
-          now, out);
+      chain::StoreScanResult result{id_,           status.ok(),        cursor, at_end,
+                                    line_version, std::move(entries), {}};
+      for (const Damaged& d : damaged) result.damaged.push_back({d.layer, d.block, d.version});
+      r.OnStoreScan(std::move(result), now, out);
     });
     entries.clear();
     disk_.free_scans_.push_back(this);
@@ -155,8 +155,10 @@ void DiskHost::Scan(ChainHost& host, chain::StoreScan&& scan) {
 void DiskHost::ReadPending(ChainHost& host, const chain::StorePendingAbove& pending) {
   const uint64_t id = pending.id;
   store_->PendingAbove(
-      host.chain(), pending.above, [&host, id](absl::StatusOr<std::vector<Entry>> entries) {
+      host.chain(), pending.above, [this, &host, id](absl::StatusOr<std::vector<Entry>> entries) {
         const bool ok = entries.ok();
+        // A hole in what this member was sent: its chains go on without it (4.3, 6.7).
+        if (absl::IsDataLoss(entries.status())) OnFailed(entries.status());
         host.Step([&](chain::Replica& r, Instant now, chain::Effects& out) {
           r.OnStorePending({id, ok, ok ? *std::move(entries) : std::vector<Entry>()}, now, out);
         });

@@ -87,9 +87,24 @@ void DiskTrouble::Slow(DiskId disk) {
   Later(Span(), [&state] { state.slowness = 1; });
 }
 
+bool DiskTrouble::OthersServe() const {
+  if (!cluster_.metadata().running()) return false;
+  for (const auto& [raw, record] : cluster_.metadata().leader().state().chains()) {
+    const ChainConfig& named = record.config().named();
+    bool here = false;
+    int serving = 0;
+    for (const ChainMember& m : named.members()) {
+      if (m.role() != CHAIN_ROLE_SERVING) continue;
+      ++serving;
+      here = here || m.disk() == rotten_disk_->id.value();
+    }
+    if (!named.opened() || (here && serving < 2)) return false;
+  }
+  return true;
+}
+
 void DiskTrouble::Rot() {
-  // Somebody else must have the block.
-  if (cluster_.options().replication < 2 || !cluster_.CheckHealthy().ok()) return;
+  if (!OthersServe()) return;  // somebody else must have the block
   const std::deque<BatchWritten>& written = cluster_.site().disks[rotten_disk_->id].written;
   std::vector<const BatchWritten*> known;
   for (const BatchWritten& batch : written) {

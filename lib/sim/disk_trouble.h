@@ -2,8 +2,9 @@
 // that rot, disks that become slow, nodes that are stopped properly, volumes that are detached.
 //
 // Invariants: it draws from a seed of its own, so that runs without it stay as they are. Bits rot
-// on one disk of a run only, in blocks that it has surely written: what the other mirrors have
-// must be enough, and nothing wrong may ever be read (4.12).
+// on one disk of a run only, in blocks that it has surely written, and only while others serve with
+// it, also during a resync: what they have must be enough, and nothing wrong may ever be read
+// (4.12).
 #pragma once
 
 #include <cstdint>
@@ -41,6 +42,8 @@ class DiskTrouble {
   void Strike();
   void FailDisk(SimNode& node, SimNode::DiskHere& disk);
   void Slow(DiskId disk);
+  // In every chain in which the disk that rots serves, another disk does too.
+  bool OthersServe() const;
   void Rot();
   void StopNode(SimNode& node);
   void Detach();

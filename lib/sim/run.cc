@@ -158,6 +158,7 @@ class OneRun {
       counts.failed_disks = trouble.failed_disks;
       counts.slow_disks = trouble.slow_disks;
       counts.rotten_blocks = trouble.rotten_blocks;
+      counts.repairs = cluster_.site().traffic.repairs;
       counts.stops = trouble.stops;
       counts.detaches = trouble.detaches;
     }
@@ -204,12 +205,13 @@ std::string ToString(const RunCounts& r) {
   return absl::StrFormat(
       "operations %d, epochs %d, voided %d, resynced %d KiB, lease waits %d, confirmations %d, "
       "power losses %d, crashes %d, client %d, metadata %d, partitions %d, drops %d, slow %d, "
-      "failed disks %d, slow disks %d, rotten %d, stops %d, detaches %d, "
+      "failed disks %d, slow disks %d, rotten %d, repairs %d, stops %d, detaches %d, "
       "longest %d ms, virtual %d s, trace %016x",
       r.operations, r.epochs_opened, r.entries_voided, r.resync_bytes >> 10, r.lease_waits,
       r.confirmations, r.power_losses, r.crashes, r.client_crashes, r.metadata_crashes,
-      r.partitions, r.drops, r.slow_links, r.failed_disks, r.slow_disks, r.rotten_blocks, r.stops,
-      r.detaches, r.longest_request.millis(), r.virtual_time.millis() / 1000, r.trace_hash);
+      r.partitions, r.drops, r.slow_links, r.failed_disks, r.slow_disks, r.rotten_blocks, r.repairs,
+      r.stops, r.detaches, r.longest_request.millis(), r.virtual_time.millis() / 1000,
+      r.trace_hash);
 }
 
 }  // namespace storpool::sim

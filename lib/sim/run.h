@@ -38,6 +38,7 @@ struct RunCounts {
   uint64_t failed_disks = 0;
   uint64_t slow_disks = 0;
   uint64_t rotten_blocks = 0;
+  uint64_t repairs = 0;
   uint64_t stops = 0;
   uint64_t detaches = 0;
   Duration longest_request;

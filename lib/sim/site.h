@@ -85,6 +85,7 @@ struct Traffic {
   uint64_t resync_entries = 0;  // streamed and scanned
   uint64_t resync_bytes = 0;
   uint64_t confirmations = 0;  // reads that a lease did not cover
+  uint64_t repairs = 0;        // damaged blocks that another mirror has brought
 };
 
 // A batch of a store's log, as it was written.

@@ -67,6 +67,9 @@ class TapStream final : public env::Stream {
       case wire::FrameType::kConfirm:
         ++traffic.confirmations;
         break;
+      case wire::FrameType::kRepairAnswer:
+        traffic.repairs += header.payload_bytes > 0 ? 1 : 0;
+        break;
       default:
         break;
     }
