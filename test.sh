@@ -37,6 +37,7 @@ done
 groups=(build volume test)
 [[ -n $quick ]] || groups+=(sanitize)
 tools/install.sh "${groups[@]}" || exit 2
+tools/wheels.sh || echo "test.sh: without these packages tests/compat fails" >&2
 
 scratch=$(mktemp -d)
 stop() {

@@ -94,6 +94,7 @@ class Cluster:
         self.ports = set()
         self.metadata_address = f"127.0.0.1:{self._port()}"
         self.nbd_address = f"127.0.0.1:{self._port()}"
+        self.http_address = f"127.0.0.1:{self._port()}"
         self.cluster_file = os.path.join(self.folder, "metadata", "cluster")
         self.metadata, self.nodes, self.client = None, {}, None
         self.client_id = 1
@@ -118,7 +119,7 @@ class Cluster:
         """Starts all daemons and waits until metadata knows them all."""
         self.metadata = self._process("metadata", 0, [
             self.programs["storpool_metadata"], f"--folder={os.path.join(self.folder, 'metadata')}",
-            f"--listen={self.metadata_address}"])
+            f"--listen={self.metadata_address}", f"--http={self.http_address}"])
         self.metadata.start()
         for node in range(1, self.node_count + 1):
             disks = [path for path, _ in self.disks_of(node)]
@@ -229,6 +230,11 @@ class Cluster:
 
     def wait_healthy(self, timeout_s=300):
         self.wait("the cluster is healthy", lambda: self.status()["healthy"], timeout_s)
+
+    def token(self):
+        """Of the JSON API: SP_AUTH_TOKEN of StorPool's clients."""
+        with open(os.path.join(self.folder, "metadata", "token"), encoding="ascii") as f:
+            return f.read().strip()
 
     def nbd_uri(self, volume):
         return f"nbd://{self.nbd_address}/{volume}"

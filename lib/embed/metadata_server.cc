@@ -7,6 +7,10 @@
 #include "lib/embed/metadata_store.h"
 #include "lib/embed/program.h"
 #include "lib/embed/reactor_thread.h"
+#include "lib/embed/token_file.h"
+#include "lib/env/posix/posix_entropy.h"
+#include "lib/http/json_api.h"
+#include "lib/http/server.h"
 #include "lib/metadata/leader.h"
 #include "lib/rpc/admin_service.h"
 #include "lib/rpc/control_service.h"
@@ -18,6 +22,7 @@ class MetadataServer::Impl {
   explicit Impl(const MetadataServerOptions& options) : options_(options) {}
 
   ~Impl() {
+    http_.reset();
     server_.reset();  // no call comes any more; its last posts run before what follows
     thread_.Run([this] {
       admin_.reset();
@@ -37,9 +42,10 @@ class MetadataServer::Impl {
     if (!server.ok()) return server.status();
     server_ = *std::move(server);
     thread_.Run([this] { admin_->set_address(server_->address()); });
-    return absl::OkStatus();
+    return options_.http.empty() ? absl::OkStatus() : StartHttp();
   }
   const std::string& address() const { return server_->address(); }
+  std::string http_address() const { return http_ == nullptr ? "" : http_->address(); }
 
   absl::Status WaitForServices(const Services& wanted) {
     return thread_.Await<absl::Status>([&](absl::AnyInvocable<void(absl::Status)> done) {
@@ -61,6 +67,30 @@ class MetadataServer::Impl {
   }
 
  private:
+  absl::Status StartHttp() {
+    env::PosixEntropy entropy;
+    absl::StatusOr<std::string> token = TakeToken(options_.folder, entropy);
+    if (!token.ok()) return token.status();
+    http::JsonApi::Identity identity{*std::move(token), ""};
+    thread_.Run([&] { identity.cluster = leader_->state().cluster().name(); });
+    json_api_ = std::make_unique<http::JsonApi>(
+        thread_.reactor(), *admin_, [this] { return leader_->state().cluster().generation(); },
+        std::move(identity));
+    http::ServerOptions options;
+    options.listen = options_.http;
+    options.certificate_file = options_.http_certificate;
+    options.key_file = options_.http_key;
+    options.admit = [this](const http::Head& head) { return json_api_->Admit(head); };
+    options.handle = [this](http::Request request, http::Reply reply) {
+      json_api_->Handle(std::move(request), std::move(reply));
+    };
+    options.log = options_.log;
+    auto server = http::Server::Start(std::move(options));
+    if (!server.ok()) return server.status();
+    http_ = *std::move(server);
+    return absl::OkStatus();
+  }
+
   absl::Status StartLeader() {
     env::PosixReactor& reactor = thread_.reactor();
     auto store = OpenMetadataStore(options_.folder, reactor);
@@ -86,6 +116,9 @@ class MetadataServer::Impl {
   std::unique_ptr<rpc::ControlService> control_;
   std::unique_ptr<rpc::AdminService> commands_;
   std::unique_ptr<GrpcServer> server_;
+  // HTTP.
+  std::unique_ptr<http::JsonApi> json_api_;
+  std::unique_ptr<http::Server> http_;
 };
 
 MetadataServer::MetadataServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -99,6 +132,7 @@ absl::StatusOr<std::unique_ptr<MetadataServer>> MetadataServer::Start(
 }
 
 const std::string& MetadataServer::address() const { return impl_->address(); }
+std::string MetadataServer::http_address() const { return impl_->http_address(); }
 
 absl::Status MetadataServer::WaitForServices(const Services& wanted) {
   return impl_->WaitForServices(wanted);

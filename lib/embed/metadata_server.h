@@ -15,7 +15,10 @@ namespace storpool::embed {
 struct MetadataServerOptions {
   std::string folder;                  // made by InitMetadata (`storpoolctl metadata init`)
   std::string listen = "127.0.0.1:0";  // for nodes, clients and storpoolctl
-  env::LogSink* log = nullptr;         // outlives the server
+  // For the JSON API, which asks for the token of the folder (token_file.h); empty: none.
+  std::string http;
+  std::string http_certificate, http_key;  // files in PEM form: the API speaks TLS
+  env::LogSink* log = nullptr;             // outlives the server
 };
 
 class MetadataServer {
@@ -29,6 +32,8 @@ class MetadataServer {
 
   // With the port that was taken.
   const std::string& address() const;
+  // Of the JSON API; empty if there is none.
+  std::string http_address() const;
 
   // Waits until so many nodes and clients have registered. kDeadlineExceeded after `seconds`.
   struct Services {

@@ -11,6 +11,11 @@ namespace storpool::json {
 Json JsonOf(const StatusAnswer& status);
 Json JsonOf(const Service& service);
 
+// StorPool's ClusterStatus: services by kind and id; without clients for `ServersList`.
+Json ClusterStatus(const ServiceListAnswer& services, bool with_clients);
+// Nodes as peers of the network, by id.
+Json Peers(const ServiceListAnswer& services);
+
 // A uuid as people write it.
 std::string UuidText(const std::string& bytes);
 

@@ -1,27 +1,110 @@
 #include "lib/json/volumes.h"
 
-namespace storpool::json {
+#include <map>
+#include <utility>
 
-Json JsonOf(const VolumeInfoAnswer& info) {
+#include "absl/strings/str_cat.h"
+#include "lib/json/changes.h"
+#include "lib/json/limits_json.h"
+
+namespace storpool::json {
+namespace {
+
+std::string NameOrId(const std::string& name, const std::string& global_id) {
+  return name.empty() && !global_id.empty() ? absl::StrCat("~", global_id) : name;
+}
+
+std::string ShownName(const Volume& volume) {
+  const std::string name = NameOrId(volume.name(), volume.global_id());
+  return volume.deleted() && !name.starts_with('*') ? absl::StrCat("*", name) : name;
+}
+
+Json TagsOf(const Volume& volume) {
+  Json tags = Json::object();
+  for (const Tag& tag : volume.tags()) tags[tag.name()] = tag.value();
+  return tags;
+}
+
+void AddSnapshotFields(const VolumeInfoAnswer& info, Json& json) {
+  const Volume& volume = info.volume();
+  json["onVolume"] = info.on_volume().empty() ? "-" : info.on_volume();
+  json["autoName"] = volume.auto_name();
+  json["bound"] = volume.bound();
+  json["deleted"] = volume.deleted();
+  json["transient"] = volume.transient();
+  json["recoveringFromRemote"] = false;
+  json["targetDeleteDate"] = volume.delete_at_seconds();
+}
+
+// Volumes are "up" also while a mirror is missing; the flags beside it tell.
+std::string_view StorPoolStatus(const VolumeStatus& status) {
+  if (status.status() == "down" || status.status() == "data lost") return status.status();
+  return status.status() == "up soon" ? "up soon" : "up";
+}
+
+// Of so many chunks or bytes, the share of the table's chains that are in some state.
+uint64_t Share(uint64_t all, uint32_t part, uint32_t chains) {
+  if (part == 0 || chains == 0) return 0;
+  return static_cast<uint64_t>(static_cast<double>(all) * part / chains);
+}
+
+void AddStatus(const VolumeStatus& status, uint32_t chunks, Json& json) {
+  const bool down = StorPoolStatus(status) == "down";
+  json["status"] = StorPoolStatus(status);
+  json["snapshot"] = status.snapshot();
+  json["migrating"] = status.migrating();
+  json["decreasedRedundancy"] = status.chains_degraded() > 0;
+  json["balancerBlocked"] = false;
+  json["syncingDataBytes"] = status.syncing_bytes();
+  json["syncingMetaObjects"] = Share(chunks, status.chains_syncing(), status.chains());
+  json["downBytes"] = Share(status.size_bytes(), status.chains_down(), status.chains());
+  json["upSoonChainsCount"] = StorPoolStatus(status) == "up soon" ? status.chains() : 0;
+  json["downDrives"] = down ? ArrayOf(status.down_disks()) : Json::array();
+  json["missingDrives"] = down ? Json::array() : ArrayOf(status.down_disks());
+  json["missingTargetDrives"] = ArrayOf(status.missing_disks());
+  json["softEjectingDrives"] = ArrayOf(status.soft_ejecting_disks());
+}
+
+// Both share one name space, and unnamed ones have an id of their own.
+using ByGlobalId = std::map<std::string, const VolumeInfoAnswer*>;
+
+void AddAll(const VolumeListAnswer& answer, ByGlobalId& all) {
+  for (const VolumeInfoAnswer& info : answer.volumes()) all[info.volume().global_id()] = &info;
+}
+
+}  // namespace
+
+Json JsonOf(const VolumeInfoAnswer& info, const std::string& cluster) {
   const Volume& volume = info.volume();
   const storpool::Table& t = info.table();
   Json json = {{"id", volume.id()},
-               {"name", volume.name()},
+               {"name", ShownName(volume)},
                {"globalId", volume.global_id()},
                {"size", volume.size_bytes()},
                {"replication", t.replication()},
                {"placeAll", t.place_all()},
                {"placeTail", t.place_tail()},
                {"placeHead", t.place_head()},
-               {"parentName", ""},
+               {"parentName", NameOrId(info.parent_name(), info.parent_global_id())},
                {"templateName", volume.template_name()},
                {"templateId", volume.template_id()},
                {"objectsCount", info.chunks()},
                {"creationTimestamp", volume.created_seconds()},
-               {"visibleVolumeId", volume.id()}};
-  json["bw"] = "-";
-  json["iops"] = "-";
-  json["tags"] = Json::object();
+               {"visibleVolumeId", volume.id()},
+               {"reuseServer", false}};
+  AddLimits(volume.limits(), json);
+  json["tags"] = TagsOf(volume);
+  if (volume.snapshot()) AddSnapshotFields(info, json);
+  if (!cluster.empty()) {
+    json["clusterName"] = cluster;
+    json["clusterId"] = cluster;
+  }
+  return json;
+}
+
+Json JsonOf(const VolumeListAnswer& answer, const std::string& cluster) {
+  Json json = Json::array();
+  for (const VolumeInfoAnswer& info : answer.volumes()) json.push_back(JsonOf(info, cluster));
   return json;
 }
 
@@ -41,6 +124,89 @@ Json JsonOf(const VolumeStatus& status) {
           {"chainsDown", status.chains_down()},
           {"downDrives", ArrayOf(status.down_disks())},
           {"reason", status.reason()}};
+}
+
+Json StatusByName(const VolumeListAnswer& volumes, const VolumeListAnswer& snapshots,
+                  const VolumeStatusAnswer& status, const SpaceListAnswer* space) {
+  ByGlobalId all;
+  AddAll(volumes, all);
+  AddAll(snapshots, all);
+  std::map<std::string, const SpaceListAnswer::One*> room;
+  if (space != nullptr) {
+    for (const SpaceListAnswer::One& one : space->all()) room[one.global_id()] = &one;
+  }
+  Json json = Json::object();
+  for (const VolumeStatus& one : status.volumes()) {
+    const auto it = all.find(one.global_id());
+    if (it == all.end()) continue;
+    Json object = JsonOf(*it->second);
+    AddStatus(one, it->second->chunks(), object);
+    if (space != nullptr) {
+      const auto at = room.find(one.global_id());
+      object["storedSize"] = at == room.end() ? 0 : at->second->stored_bytes();
+      object["onDiskSize"] = at == room.end() ? 0 : at->second->raw_bytes();
+    }
+    json[object["name"].get<std::string>()] = std::move(object);
+  }
+  return json;
+}
+
+Json SpaceOf(const VolumeListAnswer& volumes, const SpaceListAnswer& space) {
+  ByGlobalId all;
+  AddAll(volumes, all);
+  Json json = Json::array();
+  for (const SpaceListAnswer::One& one : space.all()) {
+    const auto it = all.find(one.global_id());
+    if (it == all.end()) continue;
+    Json object = JsonOf(*it->second);
+    object["storedSize"] = one.stored_bytes();
+    object["spaceUsed"] = one.space_used_bytes();
+    json.push_back(std::move(object));
+  }
+  return json;
+}
+
+Json VolumesAndSnapshots(const VolumeListAnswer& volumes, const VolumeListAnswer& snapshots) {
+  Json json = Json::array();
+  for (const VolumeListAnswer* list : {&volumes, &snapshots}) {
+    for (const VolumeInfoAnswer& info : list->volumes()) {
+      Json object = JsonOf(info);
+      object["snapshot"] = info.volume().snapshot();
+      json.push_back(std::move(object));
+    }
+  }
+  return {{"volumes", std::move(json)}};
+}
+
+Json JsonOf(const VolumeCreateAnswer& answer) {
+  Json json = JsonOfChange(answer.generation(), answer.info());
+  json["name"] = NameOrId(answer.name(), answer.global_id());
+  json["globalId"] = answer.global_id();
+  return json;
+}
+
+Json OneSnapshot(const SnapshotCreateAnswer& answer) {
+  Json json = JsonOfChange(answer.generation(), "");
+  if (answer.snapshots().empty()) return json;
+  const SnapshotCreateAnswer::One& one = answer.snapshots(0);
+  if (one.auto_name()) json["autoName"] = NameOrId(one.snapshot(), one.snapshot_global_id());
+  json["snapshotGlobalId"] = one.snapshot_global_id();
+  json["snapshotVisibleVolumeId"] = one.snapshot_id();
+  return json;
+}
+
+Json GroupSnapshot(const SnapshotCreateAnswer& answer) {
+  Json json = JsonOfChange(answer.generation(), "");
+  Json snapshots = Json::array();
+  for (const SnapshotCreateAnswer::One& one : answer.snapshots()) {
+    snapshots.push_back({{"volume", NameOrId(one.volume(), one.volume_global_id())},
+                         {"volumeGlobalId", one.volume_global_id()},
+                         {"snapshot", NameOrId(one.snapshot(), one.snapshot_global_id())},
+                         {"remoteId", one.snapshot_global_id()},
+                         {"snapshotGlobalId", one.snapshot_global_id()}});
+  }
+  json["snapshots"] = std::move(snapshots);
+  return json;
 }
 
 }  // namespace storpool::json

@@ -1,12 +1,37 @@
-// Volumes and their status as JSON, in StorPool's shape (reference 3.3).
+// Volumes and snapshots, their status and space as JSON, in StorPool's shape (reference 3.3). What
+// has no name is shown by its global id, "~location.cluster.number"; a snapshot that is being
+// deleted as "*name".
 #pragma once
+
+#include <string>
 
 #include "lib/json/json.h"
 #include "proto/admin.pb.h"
 
 namespace storpool::json {
 
-Json JsonOf(const VolumeInfoAnswer& info);
+// A volume or a snapshot. `cluster` is shown by calls of several clusters; empty: not.
+Json JsonOf(const VolumeInfoAnswer& info, const std::string& cluster = "");
+Json JsonOf(const VolumeListAnswer& answer, const std::string& cluster = "");
+
+// In the words of `volume status`.
 Json JsonOf(const VolumeStatus& status);
+// StorPool's VolumesGetStatus: by name, each with all that it has of a volume; without `space`,
+// VolumesGetStatusQuick.
+Json StatusByName(const VolumeListAnswer& volumes, const VolumeListAnswer& snapshots,
+                  const VolumeStatusAnswer& status, const SpaceListAnswer* space);
+// StorPool's VolumesSpace and SnapshotsSpace.
+Json SpaceOf(const VolumeListAnswer& volumes, const SpaceListAnswer& space);
+// What VolumesAndSnapshotsList has: all of them in one list, each saying which it is.
+Json VolumesAndSnapshots(const VolumeListAnswer& volumes, const VolumeListAnswer& snapshots);
+
+// With the disks that it lies on: counted (VolumeGetInfo), or each chunk (VolumeDescribe).
+Json LayoutCounts(const VolumeDescribeAnswer& answer, const std::string& cluster);
+Json LayoutInFull(const VolumeDescribeAnswer& answer, const std::string& cluster);
+
+// What VolumeCreate answers, and VolumeSnapshot and VolumesGroupSnapshot.
+Json JsonOf(const VolumeCreateAnswer& answer);
+Json OneSnapshot(const SnapshotCreateAnswer& answer);
+Json GroupSnapshot(const SnapshotCreateAnswer& answer);
 
 }  // namespace storpool::json

@@ -113,7 +113,8 @@ absl::Status BenchCluster::StartDaemons() {
   };
   absl::Status started =
       start("metadata", "daemons/metadata/storpool_metadata",
-            {"--folder=" + options_.folder + "/metadata", "--listen=" + metadata_address_});
+            {"--folder=" + options_.folder + "/metadata", "--listen=" + metadata_address_,
+             "--http=none"});
   for (int node = 1; node <= kNodes && started.ok(); ++node) {
     started = start(absl::StrCat("node", node), "daemons/node/storpool_node",
                     {absl::StrCat("--id=", node), "--cluster=" + ClusterFile(),

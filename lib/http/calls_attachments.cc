@@ -1,0 +1,34 @@
+// Calls about attachments.
+#include "lib/http/calls.h"
+#include "lib/json/attachments.h"
+
+namespace storpool::http {
+namespace {
+
+absl::StatusOr<Run> List(const Input& input) {
+  return Ask<AttachListAnswer>(AttachListRequest(),
+                               [cluster = input.cluster](const AttachListAnswer& answer) {
+                                 return json::JsonOf(answer, cluster);
+                               });
+}
+
+absl::StatusOr<Run> Change(const Input& input, bool wait) {
+  absl::StatusOr<ReassignRequest> request = json::ReadReassign(input.body, wait);
+  if (!request.ok()) return request.status();
+  return Reassign(*std::move(request));
+}
+
+absl::StatusOr<Run> WithoutWaiting(const Input& input) { return Change(input, false); }
+absl::StatusOr<Run> Waiting(const Input& input) { return Change(input, true); }
+
+}  // namespace
+
+std::vector<Call> AttachmentCalls() {
+  return {
+      {Method::kGet, "AttachmentsList", 0, List},
+      {Method::kPost, "VolumesReassign", 0, WithoutWaiting},
+      {Method::kPost, "VolumesReassignWait", 0, Waiting},
+  };
+}
+
+}  // namespace storpool::http

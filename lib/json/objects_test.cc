@@ -1,0 +1,133 @@
+// Objects made of answers: what StorPool's strict clients could not do without is there.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "lib/json/attachments.h"
+#include "lib/json/placement.h"
+#include "lib/json/volumes.h"
+
+namespace storpool::json {
+namespace {
+
+VolumeInfoAnswer Info(const std::string& name, const std::string& global_id) {
+  VolumeInfoAnswer info;
+  info.mutable_volume()->set_name(name);
+  info.mutable_volume()->set_global_id(global_id);
+  info.mutable_volume()->set_size_bytes(80 << 20);
+  info.mutable_table()->set_replication(2);
+  info.set_chunks(3);
+  return info;
+}
+
+TEST(Volume, WithoutANameIsNamedByItsGlobalId) {
+  EXPECT_EQ(JsonOf(Info("", "a.b.1"))["name"], "~a.b.1");
+  EXPECT_EQ(JsonOf(Info("v", "a.b.1"))["name"], "v");
+}
+
+TEST(Volume, SaysNoLimitWithADash) {
+  VolumeInfoAnswer info = Info("v", "a.b.1");
+  EXPECT_EQ(JsonOf(info)["iops"], "-");
+  info.mutable_volume()->mutable_limits()->set_bandwidth_bytes(1025);
+  EXPECT_EQ(JsonOf(info)["bw"], 2);  // KiB, never less than what was set
+}
+
+TEST(Snapshot, HasTheFieldsOfOne) {
+  VolumeInfoAnswer info = Info("s", "a.b.2");
+  info.mutable_volume()->set_snapshot(true);
+  info.mutable_volume()->set_deleted(true);
+  const Json json = JsonOf(info);
+  EXPECT_EQ(json["name"], "*s");
+  EXPECT_EQ(json["onVolume"], "-");
+  for (const char* field : {"autoName", "bound", "deleted", "transient", "recoveringFromRemote"}) {
+    EXPECT_TRUE(json.at(field).is_boolean()) << field;
+  }
+  EXPECT_FALSE(JsonOf(Info("v", "a.b.1")).contains("onVolume"));
+}
+
+TEST(Layout, CountsAndListsTheSameChunks) {
+  VolumeDescribeAnswer answer;
+  *answer.mutable_info() = Info("v", "a.b.1");
+  answer.set_first_chain(1);
+  for (const uint32_t disk : {10u, 20u}) {
+    VolumeDescribeAnswer::Row& row = *answer.add_chains();
+    row.add_wanted(disk);
+    row.add_disks(disk);
+  }
+  const Json counts = LayoutCounts(answer, "");
+  EXPECT_EQ(counts["objectsPerDisk"], Json({{"10", 1}, {"20", 2}}));
+  EXPECT_EQ(counts["disksCount"], 2);
+  const Json full = LayoutInFull(answer, "");
+  EXPECT_EQ(full["objects"],
+            Json::array({Json::array({20}), Json::array({10}), Json::array({20})}));
+  EXPECT_EQ(full["targetDiskSets"].size(), 2u);
+}
+
+TEST(Status, IsWholeForStrictClients) {
+  VolumeListAnswer volumes;
+  *volumes.add_volumes() = Info("v", "a.b.1");
+  VolumeStatusAnswer statuses;
+  VolumeStatus& status = *statuses.add_volumes();
+  status.set_name("v");
+  status.set_status("degraded");
+  status.set_chains(4);
+  status.set_chains_degraded(1);
+  status.add_down_disks(30);
+  SpaceListAnswer space;
+  space.add_all()->set_name("v");
+  space.mutable_all(0)->set_global_id("a.b.1");
+  space.mutable_all(0)->set_stored_bytes(4096);
+  const Json json = StatusByName(volumes, {}, statuses, &space).at("v");
+  EXPECT_EQ(json["status"], "up");
+  EXPECT_EQ(json["decreasedRedundancy"], true);
+  EXPECT_EQ(json["missingDrives"], Json::array({30}));
+  EXPECT_EQ(json["downDrives"], Json::array());
+  EXPECT_EQ(json["storedSize"], 4096);
+  for (const char* field :
+       {"migrating", "balancerBlocked", "syncingDataBytes", "syncingMetaObjects", "downBytes",
+        "upSoonChainsCount", "onDiskSize", "objectsCount"}) {
+    EXPECT_TRUE(json.contains(field)) << field;
+  }
+  EXPECT_EQ(SpaceOf(volumes, space)[0]["storedSize"], 4096);
+  EXPECT_EQ(VolumesAndSnapshots(volumes, volumes)["volumes"].size(), 2u);
+}
+
+TEST(GroupSnapshot, SaysOkAndWhichSnapshots) {
+  SnapshotCreateAnswer answer;
+  SnapshotCreateAnswer::One& one = *answer.add_snapshots();
+  one.set_volume("v");
+  one.set_snapshot_global_id("a.b.3");
+  one.set_auto_name(true);
+  const Json group = GroupSnapshot(answer);
+  EXPECT_EQ(group["ok"], true);
+  EXPECT_EQ(group["snapshots"][0]["remoteId"], "a.b.3");
+  EXPECT_EQ(OneSnapshot(answer)["autoName"], "~a.b.3");
+}
+
+TEST(Attachment, OfASnapshotIsNamedByItsGlobalId) {
+  Attachment attachment;
+  attachment.set_volume_name("v@7");
+  attachment.set_global_id("a.b.4");
+  EXPECT_EQ(JsonOf(attachment)["volume"], "~a.b.4");
+}
+
+TEST(Relocator, ShowsWhatADiskHasAndWillHave) {
+  RelocatorDisksAnswer answer;
+  RelocatorDisksAnswer::One& one = *answer.add_disks();
+  one.set_disk(10);
+  one.set_up(true);
+  one.set_stored_bytes(64 << 20);
+  one.set_stored_target_bytes(32 << 20);
+  const Json json = JsonOf(answer).at("10");
+  EXPECT_EQ(json["generationLeft"], -1);
+  EXPECT_EQ(json["storedSize"]["delta"], -(32 << 20));
+  EXPECT_EQ(json["objectsAllocated"]["current"], 2);
+  RelocatorStatusAnswer status;
+  EXPECT_EQ(JsonOf(status)["status"], "off");
+  status.set_on(true);
+  EXPECT_EQ(JsonOf(status)["status"], "on");
+  status.set_blocked("disk 10 is full");
+  EXPECT_EQ(JsonOf(status)["status"], "blocked");
+}
+
+}  // namespace
+}  // namespace storpool::json
