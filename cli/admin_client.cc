@@ -19,10 +19,15 @@ absl::Status FromApiError(const ApiError& error, grpc::StatusCode code) {
 }
 
 // gRPC's own failures, in words that name the way out.
-std::string Explain(const grpc::Status& status, const std::string& address, int64_t timeout) {
+std::string Explain(const grpc::Status& status, const std::string& request,
+                    const std::string& address, int64_t timeout) {
   if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) {
     return absl::StrCat("metadata at ", address, " has not answered within ", timeout,
                         " s; what was asked may still happen");
+  }
+  if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED) {
+    return absl::StrCat("metadata at ", address, " is of an older release that cannot do this (",
+                        request, "): update storpool_metadata");
   }
   if (status.error_code() != grpc::StatusCode::UNAVAILABLE) return status.error_message();
   return absl::StrCat("metadata at ", address, " cannot be reached (", status.error_message(),
@@ -60,7 +65,7 @@ ApiError ApiErrorOf(const absl::Status& status) {
 }
 
 absl::Status AdminClient::Try(
-    int64_t timeout_seconds,
+    const std::string& request, int64_t timeout_seconds,
     const std::function<grpc::Status(Admin::StubInterface&, grpc::ClientContext&)>& call) {
   grpc::Status status;
   std::string asked;
@@ -80,7 +85,8 @@ absl::Status AdminClient::Try(
   }
   ApiError error = rpc::ErrorOf(status);
   if (status.error_details().empty()) {
-    error.set_descr(Explain(status, asked, timeout_seconds));
+    error.set_descr(Explain(status, request, asked, timeout_seconds));
+    if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED) error.set_name("notSupported");
   }
   return FromApiError(error, status.error_code());
 }
@@ -88,14 +94,16 @@ absl::Status AdminClient::Try(
 absl::Status AdminClient::Backup(
     const std::function<absl::Status(const std::string& piece)>& on_piece) {
   absl::Status taken;
-  const absl::Status status =
-      Try(kForEver, [&](Admin::StubInterface& stub, grpc::ClientContext& context) {
-        const auto reader = stub.MetadataBackup(&context, MetadataBackupRequest());
-        MetadataBackupPiece piece;
-        while (taken.ok() && reader->Read(&piece)) taken = on_piece(piece.data());
-        if (!taken.ok()) context.TryCancel();
-        return reader->Finish();
-      });
+  const absl::Status status = Try("MetadataBackupRequest", kForEver,
+                                  [&](Admin::StubInterface& stub, grpc::ClientContext& context) {
+                                    const auto reader =
+                                        stub.MetadataBackup(&context, MetadataBackupRequest());
+                                    MetadataBackupPiece piece;
+                                    while (taken.ok() && reader->Read(&piece))
+                                      taken = on_piece(piece.data());
+                                    if (!taken.ok()) context.TryCancel();
+                                    return reader->Finish();
+                                  });
   return taken.ok() ? status : taken;
 }
 

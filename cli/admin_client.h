@@ -36,11 +36,11 @@ class AdminClient {
   absl::StatusOr<Answer> Call(Method<Request, Answer> method, const Request& request,
                               int64_t timeout_seconds = kTimeoutSeconds) {
     Answer answer;
-    const absl::Status status =
-        Try(timeout_seconds, [&](Admin::StubInterface& stub, grpc::ClientContext& context) {
-          answer.Clear();
-          return (stub.*method)(&context, request, &answer);
-        });
+    const absl::Status status = Try(Request::descriptor()->name(), timeout_seconds,
+                                    [&](Admin::StubInterface& stub, grpc::ClientContext& context) {
+                                      answer.Clear();
+                                      return (stub.*method)(&context, request, &answer);
+                                    });
     if (!status.ok()) return status;
     return answer;
   }
@@ -50,7 +50,7 @@ class AdminClient {
 
  private:
   absl::Status Try(
-      int64_t timeout_seconds,
+      const std::string& request, int64_t timeout_seconds,
       const std::function<grpc::Status(Admin::StubInterface&, grpc::ClientContext&)>& call);
 
   const std::vector<std::string> addresses_;

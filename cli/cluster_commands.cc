@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/table.h"
 #include "lib/json/services.h"
+#include "lib/json/work.h"
 
 namespace storpool::cli {
 namespace {
@@ -20,7 +21,7 @@ absl::StatusOr<Output> Status(Session& session, const Arguments&) {
   for (int i = 1; i < answer->reasons_size(); ++i) {
     absl::StrAppend(&text, "  ", answer->reasons(i), "\n");
   }
-  return Output{json::JsonOf(*answer), answer->generation(), text};
+  return Output{.data = json::JsonOf(*answer), .generation = answer->generation(), .text = text};
 }
 
 // "3d 04:05:06", or "04:05:06".
@@ -54,7 +55,27 @@ absl::StatusOr<Output> ServiceList(Session& session, const Arguments&) {
          service.up() ? UptimeText(session.world.now_seconds() - service.up_since_seconds()) : "-",
          absl::StrJoin(service.disks(), " ")});
   }
-  return Output{data, *generation, table.Text()};
+  return Output{.data = data, .generation = *generation, .table = table};
+}
+
+absl::StatusOr<Output> ClientStatus(Session& session, const Arguments&) {
+  const absl::StatusOr<uint64_t> generation = GenerationForJson(session);
+  if (!generation.ok()) return generation.status();
+  const absl::StatusOr<ClientStatusAnswer> answer =
+      session.admin.Call(&Admin::StubInterface::ClientStatus, ClientStatusRequest());
+  if (!answer.ok()) return answer.status();
+  Table table({{"client", Table::Align::kRight},
+               {"status"},
+               {"generation", Table::Align::kRight},
+               {"client generation", Table::Align::kRight},
+               {"delay ms", Table::Align::kRight}});
+  json::Json data = json::Json::array();
+  for (const ClientStatusAnswer::One& client : answer->clients()) {
+    data.push_back(json::JsonOf(client));
+    table.AddRow({absl::StrCat(client.id()), client.status(), absl::StrCat(client.generation()),
+                  absl::StrCat(client.client_generation()), absl::StrCat(client.delay_ms())});
+  }
+  return Output{.data = data, .generation = *generation, .table = table};
 }
 
 }  // namespace
@@ -69,6 +90,9 @@ std::vector<Command> ClusterCommands() {
        .summary = "List the daemons: metadata, servers (nodes), clients",
        .details = "\"active\" is the metadata daemon that leads.",
        .run = ServiceList},
+      {.pattern = "client status",
+       .summary = "Show how far each client is with what was decided: ok, updating, down",
+       .run = ClientStatus},
   };
 }
 

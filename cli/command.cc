@@ -33,9 +33,19 @@ std::vector<std::string_view> PatternWords(const Command& command) {
   return words;
 }
 
+bool IsOptional(std::string_view word) { return word.starts_with("["); }
+
+bool IsRepeated(std::string_view word) { return word.ends_with("..."); }
+
+std::string_view PlaceholderName(std::string_view word) {
+  if (IsOptional(word)) return word.substr(1, word.size() - 2);
+  return IsRepeated(word) ? word.substr(0, word.size() - 3) : word;
+}
+
 bool IsPlaceholder(std::string_view word) {
   SP_CHECK(!word.empty());
-  return word[0] >= 'A' && word[0] <= 'Z';
+  const char first = word[IsOptional(word) ? 1 : 0];
+  return first >= 'A' && first <= 'Z';
 }
 
 Parameter ValueOf(const Command& command, std::string_view placeholder) {

@@ -10,19 +10,24 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "lib/json/json.h"
+#include "cli/output.h"
 
 namespace storpool::cli {
 
 struct Session;
 
 enum class Kind {
-  kFlag,    // the word alone
-  kText,    // any word
-  kPath,    // may have spaces if it begins its argument
-  kNumber,  // between min and max, or one of the choices
-  kSize,    // bytes
-  kChoice,  // one of the choices
+  kFlag,       // the word alone; one of the choices may follow it
+  kText,       // any word
+  kPath,       // may have spaces if it begins its argument
+  kRest,       // all words that are left
+  kNumber,     // between min and max, or one of the choices
+  kSize,       // bytes
+  kBandwidth,  // bytes a second, written as MB/s, or one of the choices
+  kDuration,   // seconds
+  kMoment,     // seconds since 1970
+  kTag,        // NAME=VALUE
+  kChoice,     // one of the choices
 };
 
 struct Parameter {
@@ -42,10 +47,11 @@ class Arguments {
  public:
   struct Value {
     std::string text;
-    uint64_t number = 0;  // kNumber, kSize
+    uint64_t number = 0;  // of the kinds that are numbers
   };
   void Add(std::string_view key, Value value) { values_[std::string(key)].push_back(value); }
   bool Has(std::string_view key) const { return values_.contains(key); }
+  bool Empty() const { return values_.empty(); }
   // Empty, 0 if it was not given.
   std::string Text(std::string_view key) const;
   uint64_t Number(std::string_view key) const;
@@ -56,20 +62,18 @@ class Arguments {
   std::map<std::string, std::vector<Value>, std::less<>> values_;
 };
 
-// What a command has to say: `data` within the API's envelope for -j, `text` for people.
-struct Output {
-  json::Json data;
-  uint64_t generation = 0;
-  std::string text;
-};
+// How a value says "no limit", as StorPool does.
+inline constexpr std::string_view kNoLimit = "-";
 
 struct Command {
   // "volume NAME create": words in capitals stand for values. One that stands twice must be given
-  // twice alike: a safety catch.
+  // twice alike: a safety catch. The last may be "[NAME]", which may be left out, or "NAME...".
   std::string_view pattern = {};
   std::string_view summary = {};           // one line, no full stop
   std::vector<Parameter> values = {};      // of the pattern, where not plain kText
-  std::vector<Parameter> parameters = {};  // in any order, behind the pattern
+  std::vector<Parameter> parameters = {};  // in any order, behind the pattern's first words
+  bool wants_parameter = false;            // one at least
+  bool may_watch = false;                  // shows work that goes on by itself: --watch
   std::string_view details = {};           // a paragraph, or empty
   std::string_view example = {};           // words
   absl::StatusOr<Output> (*run)(Session& session, const Arguments& arguments) = nullptr;
@@ -78,6 +82,10 @@ struct Command {
 // The tokens of a pattern; capitals are values.
 std::vector<std::string_view> PatternWords(const Command& command);
 bool IsPlaceholder(std::string_view word);
+bool IsOptional(std::string_view word);
+bool IsRepeated(std::string_view word);
+// "NAME" of "[NAME]" and "NAME...".
+std::string_view PlaceholderName(std::string_view word);
 // How a value of the pattern is to be read.
 Parameter ValueOf(const Command& command, std::string_view placeholder);
 

@@ -15,8 +15,10 @@ constexpr char kUsagePayload[] = "storpoolctl.usage";
 
 std::vector<Command> AllCommands() {
   std::vector<Command> all;
-  for (auto commands : {ClusterCommands, MetadataCommands, DiskCommands, PlacementGroupCommands,
-                        TemplateCommands, VolumeCommands, AttachCommands}) {
+  for (auto commands :
+       {ClusterCommands, MetadataCommands, DiskListCommands, DiskCommands, PlacementGroupCommands,
+        TemplateCommands, VolumeCommands, VolumeStatusCommands, SpaceCommands, VolumeChangeCommands,
+        SnapshotCommands, AttachCommands, RelocatorCommands}) {
     std::vector<Command> some = commands();
     all.insert(all.end(), std::make_move_iterator(some.begin()),
                std::make_move_iterator(some.end()));
@@ -25,7 +27,7 @@ std::vector<Command> AllCommands() {
 }
 
 absl::StatusOr<uint64_t> GenerationForJson(Session& session) {
-  if (!session.json) return 0;
+  if (session.options.form != Form::kJson) return 0;
   const absl::StatusOr<StatusAnswer> status =
       session.admin.Call(&Admin::StubInterface::Status, StatusRequest());
   if (!status.ok()) return status.status();
@@ -33,8 +35,9 @@ absl::StatusOr<uint64_t> GenerationForJson(Session& session) {
 }
 
 Output ChangeOutput(const ChangeAnswer& answer) {
-  return {json::JsonOfChange(answer.generation(), answer.info()), answer.generation(),
-          answer.info().empty() ? "OK\n" : "OK\n" + answer.info() + "\n"};
+  return {.data = json::JsonOfChange(answer.generation(), answer.info()),
+          .generation = answer.generation(),
+          .text = answer.info().empty() ? "OK\n" : "OK\n" + answer.info() + "\n"};
 }
 
 absl::StatusOr<Output> ChangeOutput(const absl::StatusOr<ChangeAnswer>& answer) {
@@ -43,7 +46,16 @@ absl::StatusOr<Output> ChangeOutput(const absl::StatusOr<ChangeAnswer>& answer) 
 }
 
 Output LocalOutput(json::Json data, std::string text) {
-  return {std::move(data), 0, std::move(text)};
+  return {.data = std::move(data), .text = std::move(text)};
+}
+
+bool Confirmed(Session& session, const std::string& question) {
+  World& world = session.world;
+  if (session.options.batch || !world.in_is_terminal || !world.err_is_terminal) return true;
+  world.err << question << " Go on? (yes/no) " << std::flush;
+  std::string answer;
+  std::getline(world.in, answer);
+  return answer == "yes" || answer == "y";
 }
 
 absl::Status UsageError(const std::string& text) {

@@ -11,21 +11,29 @@ namespace storpool::cli {
 std::vector<Command> ClusterCommands();
 std::vector<Command> MetadataCommands();
 std::vector<Command> DiskCommands();
+std::vector<Command> DiskListCommands();
 std::vector<Command> PlacementGroupCommands();
 std::vector<Command> TemplateCommands();
 std::vector<Command> VolumeCommands();
+std::vector<Command> VolumeStatusCommands();
+std::vector<Command> VolumeChangeCommands();
+std::vector<Command> SnapshotCommands();
+std::vector<Command> SpaceCommands();
 std::vector<Command> AttachCommands();
+std::vector<Command> RelocatorCommands();
 
 // All of them, in the order of the help.
 std::vector<Command> AllCommands();
 
 // What most commands share.
 
-// The cluster's generation for the envelope of a list; asked only for -j.
+// The cluster's generation for the envelope of a list; asked only for JSON.
 absl::StatusOr<uint64_t> GenerationForJson(Session& session);
 // "OK", and info if there is any.
 Output ChangeOutput(const ChangeAnswer& answer);
 absl::StatusOr<Output> ChangeOutput(const absl::StatusOr<ChangeAnswer>& answer);
+// "ID" of "disk ID forget".
+Parameter DiskIdParameter();
 // Of a command without a server: no generation.
 Output LocalOutput(json::Json data, std::string text);
 

@@ -1,12 +1,15 @@
-// disk ...
+// disk init PATH, disk ID ...: what is done to disks.
 #include <algorithm>
 #include <functional>
 #include <ostream>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "cli/commands.h"
 #include "cli/size.h"
 #include "cli/table.h"
@@ -18,52 +21,56 @@
 namespace storpool::cli {
 namespace {
 
-std::string UsedPercent(const DiskInfo& info) {
-  const uint64_t usable = info.usable_bytes();
-  if (usable == 0) return "-";
-  const uint64_t free = std::min(info.free_bytes(), usable);
-  return absl::StrCat((usable - free) * 100 / usable, " %");
-}
-
-absl::StatusOr<Output> List(Session& session, const Arguments&) {
-  const absl::StatusOr<uint64_t> generation = GenerationForJson(session);
-  if (!generation.ok()) return generation.status();
-  const absl::StatusOr<DiskListAnswer> answer =
-      session.admin.Call(&Admin::StubInterface::DiskList, DiskListRequest());
-  if (!answer.ok()) return answer.status();
-  Table table({{"disk", Table::Align::kRight},
-               {"server", Table::Align::kRight},
-               {"size", Table::Align::kRight},
-               {"used", Table::Align::kRight},
-               {"est.free", Table::Align::kRight},
-               {"%", Table::Align::kRight},
-               {"chains", Table::Align::kRight},
-               {"status"}});
-  json::Json data = json::Json::object();
-  std::string reasons;
-  for (const DiskInfo& info : answer->disks()) {
-    const Disk& disk = info.disk();
-    data[absl::StrCat(disk.id())] = json::JsonOf(info);
-    const std::string state = absl::AsciiStrToLower(Disk::State_Name(disk.state()));
-    const bool syncing = disk.state() == Disk::UP && info.chains_syncing() > 0;
-    table.AddRow({absl::StrCat(disk.id()), absl::StrCat(disk.node()), FormatSize(disk.size_bytes()),
-                  FormatSize(info.stored_bytes()), FormatSize(info.free_bytes()), UsedPercent(info),
-                  absl::StrCat(info.chains()), syncing ? "syncing" : state});
-    if (syncing) {
-      absl::StrAppend(&reasons, "disk ", disk.id(), " is syncing: ", info.chains_syncing(),
-                      " chains, ", FormatSize(info.syncing_bytes()), " left\n");
-    }
-    if (disk.state() != Disk::UP && !disk.state_reason().empty()) {
-      absl::StrAppend(&reasons, "disk ", disk.id(), " is ", state, ": ", disk.state_reason(), "\n");
-    }
-  }
-  return Output{data, *generation, table.Text() + reasons};
-}
-
 absl::StatusOr<Output> Forget(Session& session, const Arguments& arguments) {
   DiskForgetRequest request;
   request.set_disk(arguments.Id("ID"));
   return ChangeOutput(session.admin.Call(&Admin::StubInterface::DiskForget, request));
+}
+
+absl::StatusOr<Output> EjectOrReturn(Session& session, const Arguments& arguments, bool readmit) {
+  DiskEjectRequest request;
+  request.set_disk(arguments.Id("ID"));
+  request.set_readmit(readmit);
+  return ChangeOutput(session.admin.Call(&Admin::StubInterface::DiskEject, request));
+}
+
+absl::StatusOr<Output> Eject(Session& session, const Arguments& arguments) {
+  return EjectOrReturn(session, arguments, false);
+}
+
+absl::StatusOr<Output> Return(Session& session, const Arguments& arguments) {
+  return EjectOrReturn(session, arguments, true);
+}
+
+absl::StatusOr<Output> SetSoftEject(Session& session, const Arguments& arguments,
+                                    Disk::SoftEject soft_eject) {
+  DiskUpdateRequest request;
+  request.set_disk(arguments.Id("ID"));
+  request.set_soft_eject(soft_eject);
+  return ChangeOutput(session.admin.Call(&Admin::StubInterface::DiskUpdate, request));
+}
+
+absl::StatusOr<Output> SoftEject(Session& session, const Arguments& arguments) {
+  const std::string what = arguments.Text("WHAT");
+  return SetSoftEject(session, arguments,
+                      what == "pause"                     ? Disk::SOFT_EJECT_PAUSED
+                      : what == "cancel" || what == "off" ? Disk::SOFT_EJECT_OFF
+                                                          : Disk::SOFT_EJECT_ON);
+}
+
+absl::StatusOr<Output> SoftEjectPause(Session& session, const Arguments& arguments) {
+  return SetSoftEject(session, arguments, Disk::SOFT_EJECT_PAUSED);
+}
+
+absl::StatusOr<Output> SoftEjectCancel(Session& session, const Arguments& arguments) {
+  return SetSoftEject(session, arguments, Disk::SOFT_EJECT_OFF);
+}
+
+absl::StatusOr<Output> Describe(Session& session, const Arguments& arguments) {
+  DiskUpdateRequest request;
+  request.set_disk(arguments.Id("ID"));
+  request.set_description(arguments.Text("TEXT"));
+  return ChangeOutput(session.admin.Call(&Admin::StubInterface::DiskUpdate, request));
 }
 
 // "disk 101:  45 %" on a line of its own, on a terminal.
@@ -129,6 +136,7 @@ std::vector<Parameter> InitParameters() {
 }  // namespace
 
 std::vector<Command> DiskCommands() {
+  const Parameter id = DiskIdParameter();
   return {
       {.pattern = "disk init PATH",
        .summary = "Make a file or block device a disk of the cluster",
@@ -141,16 +149,47 @@ std::vector<Command> DiskCommands() {
                   "holds data is refused.",
        .example = "disk init /dev/nvme0n1 id 101 cluster /etc/storpool/cluster",
        .run = Init},
-      {.pattern = "disk list",
-       .summary = "List the disks: size, use, chains, and why one is not up",
-       .run = List},
+      {.pattern = "disk ID softEject [WHAT]",
+       .summary = "Let a disk's data move to others, so that it can be taken out",
+       .values = {id,
+                  {.word = "WHAT",
+                   .value = "WHAT",
+                   .kind = Kind::kChoice,
+                   .help = "on, off, pause or cancel; else on.",
+                   .choices = {"on", "off", "pause", "cancel"}}},
+       .details = "Follow it with relocator status --watch; then stop the node, or eject the disk, "
+                  "and forget it.",
+       .example = "disk 101 softEject",
+       .run = SoftEject},
+      {.pattern = "disk ID softEjectPause",
+       .summary = "Move nothing more from a disk for now",
+       .values = {id},
+       .run = SoftEjectPause},
+      {.pattern = "disk ID softEjectCancel",
+       .summary = "Let a disk stay; what has moved moves back",
+       .values = {id},
+       .run = SoftEjectCancel},
+      {.pattern = "disk ID eject",
+       .summary = "Take a disk out at once, even if it is not empty",
+       .values = {id},
+       .details = "Its chains go on without it. It returns only by disk ID return.",
+       .run = Eject},
+      {.pattern = "disk ID return",
+       .summary = "Let a disk that was ejected in again",
+       .values = {id},
+       .run = Return},
+      {.pattern = "disk ID description [TEXT]",
+       .summary = "Say what a disk is, for people",
+       .values = {id,
+                  {.word = "TEXT",
+                   .value = "TEXT",
+                   .kind = Kind::kRest,
+                   .help = "Up to 30 letters, digits, and _ - and spaces; nothing takes it away."}},
+       .example = "disk 101 description left bay 3",
+       .run = Describe},
       {.pattern = "disk ID forget",
        .summary = "Remove a disk that is down from all groups; other disks take its chains",
-       .values = {{.word = "ID",
-                   .value = "ID",
-                   .kind = Kind::kNumber,
-                   .help = "0 to 4095; see disk list.",
-                   .max = kDiskIdMax}},
+       .values = {id},
        .example = "disk 101 forget",
        .run = Forget},
   };

@@ -24,8 +24,10 @@ expect() {
 }
 
 cluster=$folder/meta/cluster
+echo "disk init $folder/d id 1 cluster $folder/none size 64M" > "$folder/commands"
 expect 0 "volume NAME create" help
-expect 1 "storpoolctl [OPTIONS]"
+expect 1 "cannot be read" -f "$folder/none"
+expect 3 "line 1: Error: objectDoesNotExist" -f "$folder/commands"
 expect 1 'did you mean "volume"' volme list
 expect 1 "-x" -x status
 expect 2 "cannot be reached" --metadata=127.0.0.1:1 status

@@ -17,7 +17,11 @@ class FakeAdmin final : public Admin::Service {
   std::vector<std::string> TakeRequests();
 
   bool healthy = true;
-  int unreachable_times = 0;  // how many calls from now on end as if the link broke
+  int unreachable_times = 0;   // how many calls from now on end as if the link broke
+  bool older_release = false;  // knows no call
+  // How many more calls of a status find work under way; then that it is over: well, or not.
+  int work_times = 0;
+  bool ends_well = true;
 
 #define SP_FAKE(name, Request, Answer) \
   grpc::Status name(grpc::ServerContext*, const Request* request, Answer* answer) override;
@@ -25,6 +29,8 @@ class FakeAdmin final : public Admin::Service {
   SP_FAKE(ServiceList, ServiceListRequest, ServiceListAnswer)
   SP_FAKE(DiskList, DiskListRequest, DiskListAnswer)
   SP_FAKE(DiskForget, DiskForgetRequest, ChangeAnswer)
+  SP_FAKE(DiskEject, DiskEjectRequest, ChangeAnswer)
+  SP_FAKE(DiskUpdate, DiskUpdateRequest, ChangeAnswer)
   SP_FAKE(PlacementGroupList, PlacementGroupListRequest, PlacementGroupListAnswer)
   SP_FAKE(PlacementGroupUpdate, PlacementGroupUpdateRequest, ChangeAnswer)
   SP_FAKE(PlacementGroupDelete, PlacementGroupDeleteRequest, ChangeAnswer)
@@ -35,11 +41,25 @@ class FakeAdmin final : public Admin::Service {
   SP_FAKE(VolumeList, VolumeListRequest, VolumeListAnswer)
   SP_FAKE(VolumeCreate, VolumeCreateRequest, VolumeCreateAnswer)
   SP_FAKE(VolumeInfo, VolumeInfoRequest, VolumeInfoAnswer)
+  SP_FAKE(VolumeDescribe, VolumeDescribeRequest, VolumeDescribeAnswer)
+  SP_FAKE(VolumeUpdate, VolumeUpdateRequest, ChangeAnswer)
   SP_FAKE(VolumeDelete, VolumeDeleteRequest, ChangeAnswer)
+  SP_FAKE(VolumeFreeze, VolumeFreezeRequest, ChangeAnswer)
+  SP_FAKE(VolumeRevert, VolumeRevertRequest, ChangeAnswer)
+  SP_FAKE(VolumeRebase, VolumeRebaseRequest, ChangeAnswer)
+  SP_FAKE(SnapshotList, SnapshotListRequest, VolumeListAnswer)
+  SP_FAKE(SnapshotCreate, SnapshotCreateRequest, SnapshotCreateAnswer)
+  SP_FAKE(SpaceList, SpaceListRequest, SpaceListAnswer)
   SP_FAKE(VolumeStatus, VolumeStatusRequest, VolumeStatusAnswer)
   SP_FAKE(Attach, AttachRequest, AttachAnswer)
   SP_FAKE(Detach, DetachRequest, ChangeAnswer)
   SP_FAKE(AttachList, AttachListRequest, AttachListAnswer)
+  SP_FAKE(Reassign, ReassignRequest, ChangeAnswer)
+  SP_FAKE(ClientStatus, ClientStatusRequest, ClientStatusAnswer)
+  SP_FAKE(RelocatorStatus, RelocatorStatusRequest, RelocatorStatusAnswer)
+  SP_FAKE(RelocatorSet, RelocatorSetRequest, ChangeAnswer)
+  SP_FAKE(RelocatorDisks, RelocatorDisksRequest, RelocatorDisksAnswer)
+  SP_FAKE(TaskList, TaskListRequest, TaskListAnswer)
 #undef SP_FAKE
   grpc::Status MetadataBackup(grpc::ServerContext*, const MetadataBackupRequest* request,
                               grpc::ServerWriter<MetadataBackupPiece>* writer) override;

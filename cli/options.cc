@@ -1,35 +1,20 @@
 #include "cli/options.h"
 
+#include <optional>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "lib/embed/program.h"
 
 namespace storpool::cli {
 namespace {
 
-constexpr std::string_view kMetadata = "--metadata";
-
-absl::Status Letters(const std::string& argument, Options& options) {
-  for (const char letter : argument.substr(1)) {
-    switch (letter) {
-      case 'j':
-        options.json = true;
-        break;
-      case 'B':
-        options.batch = true;
-        break;
-      case 'M':
-        break;  // multi-cluster mode: with one cluster there is no difference
-      case 'h':
-        options.help = true;
-        break;
-      default:
-        return absl::InvalidArgumentError(absl::StrCat("option \"", argument,
-                                                       "\" is not understood: there are -j, -B, "
-                                                       "-M, --metadata=ADDRESS and --help"));
-    }
+absl::Status Unknown(const std::string& argument) {
+  std::string known;
+  for (const OptionText& option : OptionTexts()) {
+    absl::StrAppend(&known, known.empty() ? "" : ", ", std::string(option.option));
   }
-  return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("option \"", argument, "\" is not understood: there are ", known));
 }
 
 absl::Status TakeAddresses(const std::string& text, Options& options) {
@@ -38,48 +23,125 @@ absl::Status TakeAddresses(const std::string& text, Options& options) {
   return absl::InvalidArgumentError("--metadata wants an address: HOST:PORT[,HOST:PORT]");
 }
 
+class Reader {
+ public:
+  Reader(const std::vector<std::string>& arguments, Options& options)
+      : arguments_(arguments), options_(options) {}
+
+  absl::Status Read() {
+    for (; at_ < arguments_.size(); ++at_) {
+      const std::string& argument = arguments_[at_];
+      if (only_words_ || argument.size() < 2 || argument[0] != '-') {
+        options_.words.push_back(argument);
+        continue;
+      }
+      const bool is_long = argument[1] == '-';
+      if (absl::Status s = is_long ? Long(argument) : Letters(argument); !s.ok()) return s;
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  absl::Status Long(const std::string& argument) {
+    const size_t equals = argument.find('=');
+    const std::string name = argument.substr(0, equals);
+    std::optional<std::string> value;
+    if (equals != std::string::npos) value = argument.substr(equals + 1);
+    if (name == "--metadata" || name == "--file") {
+      if (!value.has_value() && at_ + 1 < arguments_.size()) value = arguments_[++at_];
+      if (name == "--metadata") return TakeAddresses(value.value_or(""), options_);
+      return TakeFile(value);
+    }
+    if (value.has_value()) return Unknown(argument);
+    if (name == "--") {
+      only_words_ = true;
+    } else if (name == "--help") {
+      options_.help = true;
+    } else if (name == "--man") {
+      options_.man = true;
+    } else if (name == "--watch") {
+      options_.watch = true;
+    } else if (name == "--complete") {
+      options_.complete = true;
+      only_words_ = true;  // the words are being written, whatever they look like
+    } else {
+      return Unknown(argument);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Letters(const std::string& argument) {
+    for (size_t i = 1; i < argument.size(); ++i) {
+      switch (argument[i]) {
+        case 'j':
+          options_.form = Form::kJson;
+          break;
+        case 'c':
+          options_.form = Form::kCsv;
+          break;
+        case 'r':
+          options_.form = Form::kRaw;
+          break;
+        case 'B':
+          options_.batch = true;
+          break;
+        case 'M':
+          break;  // multi-cluster mode: with one cluster there is no difference
+        case 'h':
+          options_.help = true;
+          break;
+        case 'f': {
+          if (i + 1 < argument.size()) return TakeFile(argument.substr(i + 1));
+          if (at_ + 1 < arguments_.size()) return TakeFile(arguments_[++at_]);
+          return TakeFile(std::nullopt);
+        }
+        default:
+          return Unknown(argument);
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status TakeFile(const std::optional<std::string>& file) {
+    if (!file.has_value() || file->empty()) {
+      return absl::InvalidArgumentError("-f wants a file of commands, or - for standard input");
+    }
+    options_.file = *file;
+    return absl::OkStatus();
+  }
+
+  const std::vector<std::string>& arguments_;
+  Options& options_;
+  size_t at_ = 0;
+  bool only_words_ = false;
+};
+
 }  // namespace
 
-absl::StatusOr<Options> ParseOptions(const std::vector<std::string>& arguments,
-                                     const std::string& environment) {
-  Options options;
-  options.metadata = {std::string(embed::kMetadataAddress)};
-  if (!environment.empty()) {
-    if (absl::Status s = TakeAddresses(environment, options); !s.ok()) return s;
-  }
-  bool only_words = false;
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    const std::string& argument = arguments[i];
-    absl::Status status;
-    if (only_words || argument.size() < 2 || argument[0] != '-') {
-      options.words.push_back(argument);
-    } else if (argument == "--") {
-      only_words = true;
-    } else if (argument == "--help") {
-      options.help = true;
-    } else if (argument == "--man") {
-      options.man = true;
-    } else if (argument == kMetadata) {
-      status = TakeAddresses(i + 1 < arguments.size() ? arguments[i + 1] : "", options);
-      ++i;
-    } else if (argument.compare(0, kMetadata.size() + 1, std::string(kMetadata) + "=") == 0) {
-      status = TakeAddresses(argument.substr(kMetadata.size() + 1), options);
-    } else {
-      status = Letters(argument, options);
-    }
-    if (!status.ok()) return status;
-  }
-  return options;
+absl::StatusOr<Options> ParseOptions(const std::vector<std::string>& arguments, Options base) {
+  base.words.clear();
+  if (absl::Status s = Reader(arguments, base).Read(); !s.ok()) return s;
+  return base;
 }
 
 const std::vector<OptionText>& OptionTexts() {
   static const std::vector<OptionText> texts = {
       {"--metadata=HOST:PORT[,HOST:PORT]",
-       "Where metadata listens; else the environment's STORPOOL_METADATA, else 127.0.0.1:7480."},
+       "Where metadata listens; else what STORPOOL_METADATA says in the environment or in "
+       "/etc/storpool.conf, else 127.0.0.1:7480."},
       {"-j",
        "JSON: {\"generation\": N, \"data\": ...}, or {\"error\": {\"name\", \"descr\", "
        "\"transient\"}}."},
-      {"-B", "Batch: transient errors are tried again after 1, 2, 4, 8 and 16 seconds."},
+      {"-c", "CSV: a line of titles, then the rows; sizes in bytes."},
+      {"-r", "Raw: the rows, with tabs between the values; sizes in bytes."},
+      {"-B",
+       "Batch: transient errors are tried again after 1, 2, 4, 8 and 16 seconds, and a file of "
+       "commands ends at its first error."},
+      {"-f FILE", "Runs the commands in FILE, one a line; - is standard input."},
+      {"-M", "Multi-cluster mode: accepted; there is one cluster."},
+      {"--watch",
+       "Shows status again and again until the work that it shows is over: resync, relocation, "
+       "deletion, fill."},
       {"--help", "Help for the words given."},
   };
   return texts;

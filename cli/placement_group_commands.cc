@@ -23,7 +23,7 @@ absl::StatusOr<Output> List(Session& session, const Arguments& arguments) {
     data[group.name()] = json::JsonOf(group);
     table.AddRow({group.name(), absl::StrJoin(group.disks(), " ")});
   }
-  return Output{data, *generation, table.Text()};
+  return Output{.data = data, .generation = *generation, .table = table};
 }
 
 PlacementGroupUpdateRequest UpdateRequest(const Arguments& arguments) {
@@ -46,13 +46,8 @@ absl::StatusOr<Output> Create(Session& session, const Arguments& arguments) {
 }
 
 absl::StatusOr<Output> Update(Session& session, const Arguments& arguments) {
-  const PlacementGroupUpdateRequest request = UpdateRequest(arguments);
-  if (request.rename().empty() && request.add_disks().empty() && request.remove_disks().empty()) {
-    return UsageError(absl::StrCat("after \"", request.name(),
-                                   "\" something is missing; possible here: create, list, "
-                                   "delete, addDisk, rmDisk, rename"));
-  }
-  return ChangeOutput(session.admin.Call(&Admin::StubInterface::PlacementGroupUpdate, request));
+  return ChangeOutput(
+      session.admin.Call(&Admin::StubInterface::PlacementGroupUpdate, UpdateRequest(arguments)));
 }
 
 absl::StatusOr<Output> Delete(Session& session, const Arguments& arguments) {
@@ -92,6 +87,7 @@ std::vector<Command> PlacementGroupCommands() {
       {.pattern = "placementGroup NAME",
        .summary = "Add disks to a placement group, remove some, rename it",
        .parameters = {add, remove, rename},
+       .wants_parameter = true,
        .details = "The group is made if there is none of that name.",
        .example = "placementGroup ssd addDisk 102 rmDisk 101",
        .run = Update},

@@ -4,6 +4,8 @@
 #include <grpcpp/server_builder.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <fstream>
 #include <sstream>
 #include <vector>
 
@@ -13,6 +15,7 @@
 #include "cli/golden.h"
 #include "cli/help.h"
 #include "cli/run.h"
+#include "cli/script.h"
 
 namespace storpool::cli {
 namespace {
@@ -38,10 +41,15 @@ class Transcript : public testing::Test {
   int RunArguments(const std::vector<std::string>& arguments) {
     out_.str("");
     err_.str("");
-    World world{.out = out_,
+    std::istringstream in(in_);
+    World world{.in = in,
+                .out = out_,
                 .err = err_,
-                .err_is_terminal = false,
-                .metadata = "",
+                .in_is_terminal = in_is_terminal_,
+                .out_is_terminal = out_is_terminal_,
+                .err_is_terminal = in_is_terminal_,
+                .columns = kTerminalColumns,
+                .settings = settings_,
                 .entropy = entropy_,
                 .connect =
                     [this](const std::string& address) {
@@ -49,14 +57,16 @@ class Transcript : public testing::Test {
                       return server_->InProcessChannel({});
                     },
                 .now_seconds = [] { return FakeAdmin::kNowSeconds; },
-                .sleep = [this](int64_t seconds) { slept_.push_back(seconds); }};
+                .sleep = [this](int64_t seconds) { slept_.push_back(seconds); },
+                .open_editor = nullptr};
     return cli::Run(arguments, world);
   }
 
   // One command line and all that comes of it.
   std::string Enact(const std::string& line) {
-    const std::vector<std::string> words = absl::StrSplit(line, ' ', absl::SkipEmpty());
-    const int code = RunArguments({words.begin() + 2, words.end()});
+    const absl::StatusOr<std::vector<std::string>> words = SplitLine(line.substr(14));
+    EXPECT_TRUE(words.ok()) << line;
+    const int code = RunArguments(*words);
     std::string text = line + "\n";
     for (const std::string& request : admin_.TakeRequests()) text += "> " + request + "\n";
     text += out_.str();
@@ -81,6 +91,9 @@ class Transcript : public testing::Test {
   FakeAdmin admin_;
   std::unique_ptr<grpc::Server> server_;
   CountingEntropy entropy_;
+  std::map<std::string, std::string> settings_ = {{"SP_OURID", "12"}};
+  std::string in_;
+  bool in_is_terminal_ = false, out_is_terminal_ = false;
   std::ostringstream out_, err_;
   std::vector<std::string> connected_;
   std::vector<int64_t> slept_;
@@ -91,6 +104,8 @@ TEST_F(Transcript, Disks) { Replay("cli/testdata/disks.txt"); }
 TEST_F(Transcript, PlacementGroups) { Replay("cli/testdata/placement_groups.txt"); }
 TEST_F(Transcript, Templates) { Replay("cli/testdata/templates.txt"); }
 TEST_F(Transcript, Volumes) { Replay("cli/testdata/volumes.txt"); }
+TEST_F(Transcript, Snapshots) { Replay("cli/testdata/snapshots.txt"); }
+TEST_F(Transcript, Relocator) { Replay("cli/testdata/relocator.txt"); }
 TEST_F(Transcript, Attachments) { Replay("cli/testdata/attachments.txt"); }
 TEST_F(Transcript, Help) { Replay("cli/testdata/help.txt"); }
 
@@ -132,6 +147,109 @@ TEST_F(Transcript, TheNextAddressIsAskedIfOneDoesNotAnswer) {
   EXPECT_NE(err_.str().find("a:1, b:2 cannot be reached"), std::string::npos) << err_.str();
 }
 
+TEST_F(Transcript, AnOlderReleaseIsNamedAsSuch) {
+  admin_.older_release = true;
+  EXPECT_EQ(RunArguments({"volume", "db1", "freeze"}), kFailed);
+  EXPECT_EQ(err_.str(),
+            "Error: notSupported: metadata at 127.0.0.1:7480 is of an older release that cannot do "
+            "this (VolumeFreezeRequest): update storpool_metadata\n");
+}
+
+TEST_F(Transcript, HereIsSaidToBeUnknown) {
+  settings_.clear();
+  EXPECT_EQ(RunArguments({"attach", "volume", "db1", "here"}), kUsage);
+  EXPECT_NE(err_.str().find("SP_OURID in /etc/storpool.conf"), std::string::npos) << err_.str();
+}
+
+TEST_F(Transcript, MetadataIsFoundInTheSettings) {
+  settings_["STORPOOL_METADATA"] = "c:3";
+  EXPECT_EQ(RunArguments({"status"}), kOk);
+  EXPECT_EQ(RunArguments({"--metadata", "d:4", "status"}), kOk);
+  EXPECT_EQ(connected_, (std::vector<std::string>{"c:3", "d:4"}));
+}
+
+TEST_F(Transcript, CommandsComeFromStandardInput) {
+  in_ = "# two commands\n\nvolume 'db1'   delete \"db1\"   # gone\nvolume db2 delete db2\n";
+  EXPECT_EQ(RunArguments({}), kOk) << err_.str();
+  EXPECT_EQ(out_.str(), "OK\nOK\n");
+  EXPECT_EQ(admin_.TakeRequests(),
+            (std::vector<std::string>{"VolumeDelete name: \"db1\"", "VolumeDelete name: \"db2\""}));
+}
+
+TEST_F(Transcript, AFileOfCommandsNamesTheLineOfAnError) {
+  const std::string path = testing::TempDir() + "/commands";
+  std::ofstream(path) << "volume missing info\n\nvolume 'db1\nvolume db1 delete db1\n";
+  EXPECT_EQ(RunArguments({"-f", path}), kDoesNotExist);
+  EXPECT_EQ(out_.str(), "OK\n");
+  EXPECT_EQ(err_.str(), path + ": line 1: Error: objectDoesNotExist: there is no missing\n" + path +
+                            ": line 3: Error: invalidParam: the quote ' does not end\n");
+  EXPECT_EQ(RunArguments({"-B", "-f", path}), kDoesNotExist);
+  EXPECT_EQ(out_.str(), "");  // it ended at the first error
+  EXPECT_EQ(RunArguments({"-f", path + ".none"}), kUsage);
+  EXPECT_EQ(RunArguments({"-f"}), kUsage);
+  in_ = "volume missing info\n";
+  EXPECT_EQ(RunArguments({"-jf-"}), kDoesNotExist);
+  EXPECT_EQ(out_.str(),
+            "{\"error\":{\"name\":\"objectDoesNotExist\",\"descr\":\"there is no missing\","
+            "\"transient\":false}}\n");
+}
+
+TEST_F(Transcript, WatchSaysEachChangeAndEndsWithTheWork) {
+  admin_.work_times = 3;
+  EXPECT_EQ(RunArguments({"--watch", "volume", "db1", "status"}), kOk) << err_.str();
+  const std::string text = out_.str();
+  EXPECT_EQ(text.find("0 of 1 up; syncing, 3 GiB left\n0 of 1 up; syncing, 2 GiB left\n"
+                      "0 of 1 up; syncing, 1 GiB left\n------"),
+            0u)
+      << text;
+  EXPECT_EQ(slept_, (std::vector<int64_t>{1, 1, 1}));
+  admin_.work_times = 2;
+  EXPECT_EQ(RunArguments({"--watch", "relocator", "status"}), kOk) << err_.str();
+  EXPECT_EQ(out_.str(),
+            "relocator on, 2 volumes to relocate: 64 chains to move, 4 moving, 1 GiB done, 3 GiB "
+            "left\nrelocator on, no volumes to relocate\n");
+}
+
+TEST_F(Transcript, WatchSaysByItsExitCodeThatItDidNotEndWell) {
+  admin_.work_times = 1;
+  admin_.ends_well = false;
+  EXPECT_EQ(RunArguments({"--watch", "volume", "db1", "status"}), kNotWell);
+  EXPECT_EQ(slept_.size(), 15u);  // a resync could still have begun
+  EXPECT_EQ(RunArguments({"--watch", "relocator", "status"}), kNotWell);
+  EXPECT_EQ(RunArguments({"--watch", "volume", "missing", "status"}), kDoesNotExist);
+}
+
+TEST_F(Transcript, WatchDrawsInPlaceOnATerminal) {
+  admin_.work_times = 2;
+  out_is_terminal_ = true;
+  EXPECT_EQ(RunArguments({"--watch", "relocator", "status"}), kOk) << err_.str();
+  const std::string line =
+      "relocator on, 2 volumes to relocate: 64 chains to move, 4 moving, 1 GiB done, 3 GiB left\n";
+  EXPECT_EQ(out_.str(), line + "\x1b[1A\r\x1b[J" + line +
+                            "\x1b[1A\r\x1b[Jrelocator on, no volumes to relocate\n");
+}
+
+TEST_F(Transcript, WatchGivesProgramsTheWholeWheneverItChanges) {
+  admin_.work_times = 2;
+  EXPECT_EQ(RunArguments({"-j", "--watch", "volume", "db1", "status"}), kOk);
+  const std::string text = out_.str();
+  EXPECT_EQ(std::ranges::count(text, '\n'), 3);
+}
+
+TEST_F(Transcript, PropagationAsksOnATerminalOnly) {
+  in_is_terminal_ = true;
+  in_ = "no\n";
+  EXPECT_EQ(RunArguments({"template hybrid update iops 5 propagate"}), kFailed);
+  EXPECT_NE(err_.str().find("Go on? (yes/no)"), std::string::npos) << err_.str();
+  EXPECT_TRUE(admin_.TakeRequests().empty());
+  in_ = "yes\n";
+  EXPECT_EQ(RunArguments({"template hybrid update iops 5 propagate"}), kOk);
+  in_ = "";
+  EXPECT_EQ(RunArguments({"template hybrid update iops 5 propagate yes"}), kOk);
+  EXPECT_EQ(RunArguments({"-B", "template hybrid update iops 5 propagate"}), kOk);
+  EXPECT_EQ(admin_.TakeRequests().size(), 3u);
+}
+
 TEST(ManPage, IsWhatTheTableOfCommandsSays) {
   ExpectGolden("docs/man/storpoolctl.8", ManPage(AllCommands()));
 }
@@ -141,6 +259,22 @@ TEST(Guide, NamesEveryCommand) {
   for (const Command& command : AllCommands()) {
     EXPECT_NE(guide.find(std::string(command.pattern)), std::string::npos)
         << "docs/cli.md lacks " << command.pattern;
+  }
+}
+
+// The walk takes the first candidate's word for what a parameter is.
+TEST(Commands, OfOneObjectAgreeOnTheirParameters) {
+  std::map<std::string, Parameter> known;
+  for (const Command& command : AllCommands()) {
+    const std::string object(PatternWords(command)[0]);
+    for (const Parameter& parameter : command.parameters) {
+      const auto [it, is_new] =
+          known.emplace(object + " " + std::string(parameter.word), parameter);
+      EXPECT_EQ(it->second.kind, parameter.kind) << command.pattern << ": " << parameter.word;
+      EXPECT_EQ(it->second.choices, parameter.choices) << command.pattern;
+      EXPECT_EQ(it->second.max, parameter.max) << command.pattern;
+      EXPECT_EQ(it->second.repeated, parameter.repeated) << command.pattern;
+    }
   }
 }
 

@@ -6,6 +6,7 @@
 #include "absl/flags/usage.h"
 #include "absl/strings/str_cat.h"
 #include "lib/embed/client_server.h"
+#include "lib/embed/flag_settings.h"
 #include "lib/embed/program.h"
 #include "lib/env/posix/file_log.h"
 
@@ -49,6 +50,9 @@ int main(int argc, char** argv) {
   absl::SetProgramUsageMessage(
       "Attaches volumes on this machine and exports them over NBD, each under its name.\n"
       "  storpool_client --id=1 --cluster=FILE --metadata=HOST:PORT");
+  const absl::Status set =
+      storpool::embed::SetFlags({{"SP_OURID", "id"}, {"STORPOOL_METADATA", "metadata"}});
+  if (!set.ok()) return StartFailed(kProgram, set);
   absl::ParseCommandLine(argc, argv);
   const auto level = storpool::embed::ParseLogLevel(absl::GetFlag(FLAGS_log_level));
   if (!level.ok()) return StartFailed(kProgram, level.status());

@@ -5,6 +5,7 @@
 #include "absl/flags/parse.h"
 #include "absl/flags/usage.h"
 #include "absl/strings/str_cat.h"
+#include "lib/embed/flag_settings.h"
 #include "lib/embed/node_server.h"
 #include "lib/embed/program.h"
 #include "lib/env/posix/file_log.h"
@@ -54,6 +55,9 @@ int main(int argc, char** argv) {
   absl::SetProgramUsageMessage(
       "Gives the disks of this machine to the cluster.\n"
       "  storpool_node --id=1 --cluster=FILE --metadata=HOST:PORT --disks=PATH[,PATH...]");
+  const absl::Status set =
+      storpool::embed::SetFlags({{"SP_OURID", "id"}, {"STORPOOL_METADATA", "metadata"}});
+  if (!set.ok()) return StartFailed(kProgram, set);
   absl::ParseCommandLine(argc, argv);
   const auto level = storpool::embed::ParseLogLevel(absl::GetFlag(FLAGS_log_level));
   if (!level.ok()) return StartFailed(kProgram, level.status());

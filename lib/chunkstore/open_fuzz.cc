@@ -22,6 +22,7 @@
 #include "lib/chunkstore/superblock.h"
 #include "lib/env/memory/manual_reactor.h"
 #include "lib/env/memory/memory_device.h"
+#include "lib/model/line_view.h"
 
 namespace storpool::chunkstore {
 namespace {
@@ -108,7 +109,13 @@ class ReadAll : public ReadOp {
   ReadAll(Life& life, BufferPool& pool, uint32_t chunk_index) : results_(kBlocks) {
     memory_ = pool.AllocateZeroed(size_t{kBlocks} * kBlockBytes);
     chunk = Key(chunk_index);
-    line = {&view_, 1};
+    model::Line whole;
+    whole.lineage = chunk.lineage;
+    whole.version = LineVersion(1);
+    whole.layers.push_back(
+        {.id = kLayer, .size_bytes = kVolumeBytesMax, .cut_bytes = kVolumeBytesMax});
+    line = std::make_shared<const model::LineView>(whole);
+    layer = kLayer;
     blocks = {0, kBlocks};
     include_pending = true;
     results = results_;
@@ -131,7 +138,6 @@ class ReadAll : public ReadOp {
   const BlockResult& operator[](size_t i) const { return results_[i]; }
 
  private:
-  const LayerView view_{kLayer, kBlocksPerChunk};
   std::vector<BlockResult> results_;
   Buffer memory_;
   bool done_ = false, ok_ = false;

@@ -133,6 +133,7 @@ class Client final : private control::MetadataLink::Handler,
   // Fills (client_fills.cc).
   void OnFillOrder(const FillOrder& order);
   void TakeLine(const Line& proto);
+  void StopFill(const FillOrder& order);
   void StartFills();
   void SayFilled(const Fill& fill);
   void EndFill(Fill& fill, const absl::Status& reason);

@@ -1,4 +1,6 @@
 // Promotions in the background, as metadata orders them (design 9.4).
+#include <iterator>
+
 #include "absl/strings/str_cat.h"
 #include "lib/client/client.h"
 #include "lib/control/convert.h"
@@ -15,18 +17,32 @@ void Client::OnFillOrder(const FillOrder& order) {
   TakeLine(order.line());
   for (const Line& parent : order.parents()) TakeLine(parent);
   const VolumeId volume(order.volume());
+  if (order.stop()) return StopFill(order);
   const auto it = fills_in_order_.find(volume);
   if (it != fills_in_order_.end() && it->second.order.generation() > order.generation()) return;
   if (it != fills_in_order_.end()) {
     const bool same = it->second.order.generation() == order.generation() &&
                       it->second.order.end() == order.end();
-    if (same && !order.stop()) return SayFilled(it->second);
+    if (same) return SayFilled(it->second);
     EndFill(it->second, absl::CancelledError("metadata has ended the fill"));
     fills_in_order_.erase(it);
   }
-  if (order.stop()) return;
   fills_in_order_[volume].order = order;
   StartFills();
+}
+
+// By its lineage: the volume may be gone.
+void Client::StopFill(const FillOrder& order) {
+  for (auto it = fills_in_order_.begin(); it != fills_in_order_.end();) {
+    const auto next = std::next(it);
+    const FillOrder& running = it->second.order;
+    if (running.line().lineage() == order.line().lineage() &&
+        running.generation() <= order.generation()) {
+      EndFill(it->second, absl::CancelledError("metadata has ended the fill"));
+      fills_in_order_.erase(it);
+    }
+    it = next;
+  }
 }
 
 void Client::StartFills() {
@@ -65,8 +81,9 @@ void Client::SayFilled(const Fill& fill) {
 // Its volume goes in a turn of its own: this may be a call of it.
 void Client::EndFill(Fill& fill, const absl::Status& reason) {
   if (fill.session == nullptr) return;
+  const bool fenced = !fill.session->volume().ended().ok();
   fill.session->volume().End(reason);
-  SayFilled(fill);
+  if (fenced) SayFilled(fill);  // else it is metadata that has ended it
   fill.over = true;
   ended_fills_.push_back(std::move(fill.session));
   reap_.StartIn(kTick);

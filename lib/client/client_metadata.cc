@@ -92,6 +92,7 @@ void Client::OnSections(const Sections& sections) {
     const absl::StatusOr<directory::Changes> changes = directory_.Apply(section);
     if (changes.ok()) {
       TakeChanges(*changes);
+      if (!changes->attachments.empty()) SendHeartbeat();
     } else {
       Alarm(std::string(changes.status().message().data(), changes.status().message().size()));
     }
@@ -160,6 +161,14 @@ void Client::SendHeartbeat() {
   ToMetadata message;
   Heartbeat& heartbeat = *message.mutable_heartbeat();
   heartbeat.set_number(++heartbeat_number_);
+  // How new the attachments are that this client acts by: whoever waits for that is told.
+  const std::string mine = absl::StrCat("attachments/", options_.id.value());
+  const auto known = directory_.section_versions().find(mine);
+  if (known != directory_.section_versions().end()) {
+    SectionVersion& section = *heartbeat.add_sections();
+    section.set_section(mine);
+    section.set_version(known->second);
+  }
   metadata_.Send(message);
   RepeatSnapshots();
 }

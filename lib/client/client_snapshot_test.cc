@@ -206,6 +206,7 @@ TEST_F(ClientSnapshotTest, AFillReportsUntilItIsStoppedAndNeverBeginsTwice) {
   Register(2);
   EXPECT_EQ(reports().size(), 1u);
   order.set_stop(true);
+  order.set_volume(0);  // it is gone meanwhile
   link.handler->OnLinkMessage(message);
   reports();
   reactor.AdvanceBy(Duration::Seconds(1));

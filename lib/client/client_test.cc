@@ -47,6 +47,20 @@ TEST_F(ClientTest, AfterABrokenLinkItSaysAgainWhatItHas) {
   EXPECT_NE(client.FindVolume("disk1"), nullptr);
 }
 
+TEST_F(ClientTest, ItSaysHowNewTheAttachmentsAreThatItActsBy) {
+  Attach();
+  link.sent.clear();
+  SendAttachment(2, 3, true);
+  uint64_t said = 0;
+  for (const ToMetadata& message : link.sent) {
+    for (const SectionVersion& section : message.heartbeat().sections()) {
+      EXPECT_EQ(section.section(), "attachments/9");
+      said = section.version();
+    }
+  }
+  EXPECT_EQ(said, 2u);
+}
+
 TEST_F(ClientTest, AFormerLeaderIsNotListenedTo) {
   Register(5);
   link.handler->OnLinkDown(absl::UnavailableError("gone"));

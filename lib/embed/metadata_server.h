@@ -16,8 +16,8 @@ struct MetadataServerOptions {
   std::string folder;                  // made by InitMetadata (`storpoolctl metadata init`)
   std::string listen = "127.0.0.1:0";  // for nodes, clients and storpoolctl
   // For the JSON API, which asks for the token of the folder (token_file.h); empty: none.
-  std::string http;
-  std::string http_certificate, http_key;  // files in PEM form: the API speaks TLS
+  std::string http = "";
+  std::string http_certificate = "", http_key = "";  // files in PEM form: the API speaks TLS
   env::LogSink* log = nullptr;             // outlives the server
 };
 

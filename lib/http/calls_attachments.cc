@@ -1,5 +1,6 @@
 // Calls about attachments.
 #include "lib/http/calls.h"
+#include "lib/json/attachment_requests.h"
 #include "lib/json/attachments.h"
 
 namespace storpool::http {

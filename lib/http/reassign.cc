@@ -6,7 +6,7 @@
 #include <variant>
 
 #include "lib/http/calls.h"
-#include "lib/json/attachments.h"
+#include "lib/json/changes.h"
 
 namespace storpool::http {
 namespace {

@@ -1,5 +1,7 @@
 #include "lib/json/limits_json.h"
 
+#include "lib/json/units.h"
+
 namespace storpool::json {
 
 void AddLimits(const Limits& limits, Json& json) {

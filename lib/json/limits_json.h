@@ -6,8 +6,6 @@
 
 namespace storpool::json {
 
-inline constexpr uint64_t kBandwidthUnitBytes = 1024;
-
 // Adds bw, iops and limitType.
 void AddLimits(const Limits& limits, Json& json);
 

@@ -3,7 +3,7 @@
 
 #include "lib/base/limits.h"
 #include "lib/json/fields.h"
-#include "lib/json/limits_json.h"
+#include "lib/json/units.h"
 
 namespace storpool::json {
 

@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "lib/json/attachments.h"
+#include "lib/json/attachment_requests.h"
 #include "lib/json/placement_requests.h"
 #include "lib/json/volume_requests.h"
 

@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "lib/base/limits.h"
 #include "lib/block/block_device.h"
 
 namespace storpool::bench {

@@ -43,8 +43,9 @@ def check(tree):
 
 def _lines(source):
     is_code = source.path.endswith(CODE)
+    is_golden = "/testdata/" in source.path  # what a program printed: a last field may be empty
     for number, line in enumerate(source.lines, 1):
-        if line != line.rstrip():
+        if line != line.rstrip() and not is_golden:
             yield Finding(source.path, number, "trailing-space", "white space at the end of a line")
         if is_code and len(line) > LINE_MAX:
             yield Finding(source.path, number, "line-length", f"{len(line)} columns")

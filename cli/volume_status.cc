@@ -1,0 +1,200 @@
+// volume status: how volumes and snapshots are, what they hold, what is being done about them.
+#include <map>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "cli/commands.h"
+#include "cli/objects.h"
+#include "cli/policy.h"
+#include "cli/size.h"
+#include "lib/json/volumes.h"
+
+namespace storpool::cli {
+namespace {
+
+using Align = Table::Align;
+using Shown = Table::Shown;
+
+using SpaceByName = std::map<std::string, SpaceListAnswer::One>;
+
+// What they hold. Metadata asks the nodes for it, which takes a moment.
+absl::StatusOr<SpaceByName> SpaceOf(Session& session, const std::string& name) {
+  SpaceByName space;
+  for (const bool snapshots : {false, true}) {
+    SpaceListRequest request;
+    request.set_snapshots(snapshots);
+    if (!name.empty()) request.add_names(name);
+    const absl::StatusOr<SpaceListAnswer> answer =
+        session.admin.Call(&Admin::StubInterface::SpaceList, request);
+    // An older metadata daemon counts nothing.
+    if (absl::IsUnimplemented(answer.status())) return space;
+    if (!answer.ok()) return answer.status();
+    for (const SpaceListAnswer::One& one : answer->all()) space[one.global_id()] = one;
+    if (!name.empty()) break;
+  }
+  return space;
+}
+
+std::string Flags(const VolumeStatus& status) {
+  return absl::StrCat(status.snapshot() ? "S" : "", status.chains_degraded() > 0 ? "D" : "",
+                      status.migrating() ? "M" : "");
+}
+
+// "deleting 45 %".
+std::string WorkText(const VolumeStatus& status) {
+  if (status.work().empty()) return "";
+  if (status.work_all() == 0) return status.work();
+  return absl::StrCat(status.work(), " ", status.work_done() * 100 / status.work_all(), " %");
+}
+
+struct Sums {
+  uint64_t size = 0, stored = 0, raw = 0, syncing = 0;
+  int all = 0, up = 0;
+  uint32_t chains_to_move = 0;
+  std::string work;     // of each that has some
+  std::string reasons;  // lines
+  bool goes_on = false;
+
+  void Add(const VolumeStatus& status) {
+    size += status.size_bytes();
+    syncing += status.syncing_bytes();
+    chains_to_move += status.chains_to_move();
+    ++all;
+    if (status.status() == "up") ++up;
+    if (!status.work().empty()) absl::StrAppend(&work, "; ", status.name(), " ", WorkText(status));
+    if (!status.reason().empty()) {
+      absl::StrAppend(&reasons, status.name(), ": ", status.reason(), "\n");
+    }
+    goes_on = goes_on || status.chains_syncing() > 0 || status.migrating() ||
+              status.chains_to_move() > 0 || !status.work().empty();
+  }
+
+  std::string Progress() const {
+    std::string text = absl::StrCat(up, " of ", all, " up");
+    if (syncing > 0) absl::StrAppend(&text, "; syncing, ", FormatSize(syncing), " left");
+    if (chains_to_move > 0) absl::StrAppend(&text, "; ", chains_to_move, " chains to move");
+    return text + work;
+  }
+};
+
+std::string AllocatedPercent(uint64_t stored, uint64_t size) {
+  return size == 0 ? "-"
+                   : absl::StrFormat("%.1f %%", 100.0 * static_cast<double>(stored) /
+                                                    static_cast<double>(size));
+}
+
+Table StatusTable() {
+  return Table({{"volume"},
+                {"size", Align::kRight},
+                {"rdnd.", Align::kRight},
+                {"tags", Align::kLeft, true},
+                {"alloc %", Align::kRight},
+                {"stored", Align::kRight},
+                {"on disk", Align::kRight, false, Shown::kBelow},
+                {"syncing", Align::kRight},
+                {"missing", Align::kLeft, true},
+                {"status"},
+                {"work"},
+                {"flags"},
+                {"drives down", Align::kLeft, true},
+                {"globalId", Align::kLeft, false, Shown::kPrograms},
+                {"reason", Align::kLeft, false, Shown::kPrograms}});
+}
+
+void AddRow(const VolumeStatus& status, const SpaceByName& space, Table& table, Sums& sums) {
+  const auto it = space.find(status.global_id());
+  Cell allocated = "-", stored = "-", raw = "-";
+  if (it != space.end()) {
+    allocated = AllocatedPercent(it->second.stored_bytes(), status.size_bytes());
+    stored = SizeCell(it->second.stored_bytes());
+    raw = SizeCell(it->second.raw_bytes());
+    sums.stored += it->second.stored_bytes();
+    sums.raw += it->second.raw_bytes();
+  }
+  const std::string name = status.name().empty() ? "~" + status.global_id() : status.name();
+  table.AddRow({name, SizeCell(status.size_bytes()), absl::StrCat(status.replication()),
+                TagsText(status.tags()), allocated, stored, raw,
+                status.syncing_bytes() == 0 ? Cell("-", "0") : SizeCell(status.syncing_bytes()),
+                absl::StrJoin(status.missing_disks(), " "), status.status(), WorkText(status),
+                Flags(status), absl::StrJoin(status.down_disks(), " "), status.global_id(),
+                status.reason()});
+}
+
+absl::StatusOr<Output> OfAll(Session& session, const Arguments&) {
+  return StatusOutput(session, "", session.options.watch);
+}
+
+absl::StatusOr<Output> Quick(Session& session, const Arguments&) {
+  return StatusOutput(session, "", true);
+}
+
+absl::StatusOr<Output> OfOne(Session& session, const Arguments& arguments) {
+  return StatusOutput(session, arguments.Text("NAME"), session.options.watch);
+}
+
+}  // namespace
+
+absl::StatusOr<Output> StatusOutput(Session& session, const std::string& name, bool quick) {
+  const absl::StatusOr<uint64_t> generation = GenerationForJson(session);
+  if (!generation.ok()) return generation.status();
+  VolumeStatusRequest request;
+  request.set_name(name);
+  const absl::StatusOr<VolumeStatusAnswer> answer =
+      session.admin.Call(&Admin::StubInterface::VolumeStatus, request);
+  if (!answer.ok()) return answer.status();
+  absl::StatusOr<SpaceByName> space = SpaceByName();
+  if (!quick && session.options.form != Form::kJson) space = SpaceOf(session, name);
+  if (!space.ok()) return space.status();
+  Table table = StatusTable();
+  json::Json data = json::Json::array();
+  Sums sums;
+  for (const VolumeStatus& status : answer->volumes()) {
+    data.push_back(json::JsonOf(status));
+    sums.Add(status);
+    AddRow(status, *space, table, sums);
+  }
+  const bool counted = !space->empty();
+  table.AddTotals({absl::StrCat(sums.all, sums.all == 1 ? " volume" : " volumes"),
+                   FormatSize(sums.size), "", "",
+                   counted ? AllocatedPercent(sums.stored, sums.size) : "-",
+                   counted ? FormatSize(sums.stored) : "-", counted ? FormatSize(sums.raw) : "-",
+                   sums.syncing == 0 ? "-" : FormatSize(sums.syncing), "",
+                   absl::StrCat(sums.up, " up"), "", "", "", "", ""});
+  return Output{.data = data,
+                .generation = *generation,
+                .table = table,
+                .text = sums.reasons,
+                .work_goes_on = sums.goes_on,
+                .all_well = sums.up == sums.all,
+                .progress = sums.Progress()};
+}
+
+std::vector<Command> VolumeStatusCommands() {
+  const std::string_view details =
+      "Below the table stands for each volume that is not up what it waits for. \"syncing\" is an "
+      "estimate of what a resync still has to send. Flags: S snapshot, D decreased redundancy, M "
+      "migrating. With --watch the exit code is 0 once all are up, and 4 if nothing goes on any "
+      "more and one is not.";
+  return {
+      {.pattern = "volume status",
+       .summary = "Show how the volumes and snapshots are, and what they hold",
+       .may_watch = true,
+       .details = details,
+       .run = OfAll},
+      {.pattern = "volume quickStatus",
+       .summary = "Show how the volumes and snapshots are, without counting what they hold",
+       .may_watch = true,
+       .run = Quick},
+      {.pattern = "volume NAME status",
+       .summary = "Show how one volume is",
+       .may_watch = true,
+       .run = OfOne},
+      {.pattern = "snapshot NAME status",
+       .summary = "Show how one snapshot is",
+       .may_watch = true,
+       .run = OfOne},
+  };
+}
+
+}  // namespace storpool::cli

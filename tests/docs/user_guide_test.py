@@ -1,0 +1,103 @@
+"""Every command of docs/user-guide.md, in its order, against real daemons.
+
+The blocks are run by one bash. Only what belongs to this machine is replaced: folders, ports, and
+the size of disks. A command that fails, or does not end in time, fails the test.
+"""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from tools.cluster import free_port
+
+GUIDE = "docs/user-guide.md"
+PROGRAMS = ("daemons/metadata/storpool_metadata", "daemons/node/storpool_node",
+            "daemons/client/storpool_client", "cli/storpoolctl")
+LIMIT_S = 600
+
+
+def commands(text):
+    """The lines of all blocks for a shell, with the line of the page that each stands in."""
+    inside = False
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.startswith("```"):
+            inside = line == "```sh"
+        elif inside:
+            yield number, line
+
+
+def on_this_machine(text, folder):
+    """`text` with folders and ports of the test's own, and disks that are quick to make."""
+    for path in ("/var/lib/storpool", "/srv", "/etc/storpool"):
+        text = text.replace(path, os.path.join(folder, os.path.basename(path)))
+    for port in sorted(set(re.findall(r"127\.0\.0\.1:(\d+)", text))):
+        text = text.replace(f"127.0.0.1:{port}", f"127.0.0.1:{free_port()}")
+    return re.sub(r"(disk init .*) size 10G", r"\1 size 768M sparse", text)
+
+
+def known(line):
+    """The shell words that wait until the daemon that `line` starts is known, with its disks."""
+    daemon = re.search(r"(storpool_\w+) .*& ?", line)
+    if daemon is None:
+        return []
+    number = re.search(r"--id=(\d+)", line)
+    disks = re.search(r"--disks=(\S+)", line)
+    return [f"until_known {daemon.group(1)} {number.group(1) if number else 0} "
+            f"{len(disks.group(1).split(',')) if disks else 0}"]
+
+
+def script(text):
+    """Says each command before it is run, and waits for the daemons that are started."""
+    lines = ["set -eu", "trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT"]
+    for number, line in commands(text):
+        quoted = line.replace("'", "'\\''")
+        lines += [f"echo '{GUIDE}:{number}: {quoted}'", line, *known(line)]
+    return "\n".join(lines)
+
+
+# until_known DAEMON ID DISKS. People are not as fast as this script.
+KNOWN = """
+is_known() {
+  case $1 in
+    storpool_metadata) storpoolctl status ;;
+    storpool_client) storpoolctl -r service list | grep -P "^client\\t$2\\trunning" ;;
+    storpool_node)
+      storpoolctl -r service list | grep -P "^server\\t$2\\trunning" &&
+        [ "$(storpoolctl -r disk list | grep -cP "^\\d+\\t$2\\t.*\\t(up|syncing)\\t")" -ge "$3" ] ;;
+  esac >/dev/null 2>&1
+}
+until_known() {
+  for _ in $(seq 600); do
+    if is_known "$@"; then return; fi
+    sleep 0.1
+  done
+  echo "$1 $2 is not known after a minute" >&2
+  return 1
+}
+"""
+
+
+class UserGuideTest(unittest.TestCase):
+    def test_every_command_works(self):
+        folder = tempfile.mkdtemp(prefix="guide-", dir=os.environ.get("TEST_TMPDIR"))
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        programs = os.path.join(folder, "bin")
+        for name in ("bin", "storpool", "srv"):
+            os.makedirs(os.path.join(folder, name))
+        for program in PROGRAMS:
+            os.symlink(os.path.abspath(program), os.path.join(programs, os.path.basename(program)))
+        with open(GUIDE, encoding="utf-8") as f:
+            text = on_this_machine(f.read(), folder)
+        path = programs + ":/usr/sbin:/usr/bin:/sbin:/bin"
+        done = subprocess.run(["bash", "-c", KNOWN + script(text)], cwd=folder, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT_S,
+                              check=False, env={"PATH": path, "HOME": folder})
+        print(done.stdout)
+        self.assertEqual(done.returncode, 0, done.stdout[-2000:])
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
