@@ -5,6 +5,8 @@
 
 #include <cstdio>
 
+#include "absl/flags/usage_config.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 
@@ -25,6 +27,12 @@ Ending::Ending() {
   const sigset_t signals = EndingSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of that file
+  // --help shows the daemon's own flags; Abseil's rule wants the file named as the program.
+  absl::FlagsUsageConfig usage;
+  usage.contains_help_flags = [](absl::string_view file) {
+    return absl::StrContains(file, "daemons/");
+  };
+  absl::SetFlagsUsageConfig(usage);
 }
 
 int Ending::Wait() {

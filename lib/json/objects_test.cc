@@ -68,6 +68,7 @@ TEST(Status, IsWholeForStrictClients) {
   VolumeStatusAnswer statuses;
   VolumeStatus& status = *statuses.add_volumes();
   status.set_name("v");
+  status.set_global_id("a.b.1");
   status.set_status("degraded");
   status.set_chains(4);
   status.set_chains_degraded(1);
