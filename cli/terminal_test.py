@@ -21,6 +21,13 @@ PROGRAM, FAKE_ADMIN = sys.argv[1], sys.argv[2]
 LIMIT_S = 60
 
 
+def become_foreground():
+    """As a login does: the terminal is its own, and an interrupt is not ignored, whatever the
+    parent of the tests does with it."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Terminal:
     """storpoolctl on a terminal of 80 columns; what it writes is read as it comes."""
 
@@ -31,7 +38,7 @@ class Terminal:
                        "STORPOOL_METADATA": metadata, **settings}
         self.process = subprocess.Popen([PROGRAM, *arguments], stdin=follower, stdout=follower,
                                         stderr=follower, env=environment, start_new_session=True,
-                                        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+                                        preexec_fn=become_foreground)
         os.close(follower)
         self.leader, self.text = leader, ""
 

@@ -146,7 +146,8 @@ Json StatusByName(const VolumeListAnswer& volumes, const VolumeListAnswer& snaps
       object["storedSize"] = at == room.end() ? 0 : at->second->stored_bytes();
       object["onDiskSize"] = at == room.end() ? 0 : at->second->raw_bytes();
     }
-    json[object["name"].get<std::string>()] = std::move(object);
+    const std::string name = object["name"];  // the right side of an assignment moves first
+    json[name] = std::move(object);
   }
   return json;
 }
