@@ -9,7 +9,6 @@
 #include "cli/size.h"
 #include "cli/values.h"
 #include "lib/json/volumes.h"
-#include "lib/json/work.h"
 
 namespace storpool::cli {
 namespace {
@@ -108,7 +107,7 @@ absl::StatusOr<Output> DescribeOutput(Session& session, const std::string& name)
                   absl::StrCat(chunks / chains + (i < chunks % chains ? 1 : 0)),
                   absl::StrJoin(row.disks(), " "), absl::StrJoin(row.wanted(), " ")});
   }
-  return Output{.data = json::JsonOf(*answer), .generation = *generation, .table = table};
+  return Output{.data = json::LayoutInFull(*answer, ""), .generation = *generation, .table = table};
 }
 
 }  // namespace storpool::cli

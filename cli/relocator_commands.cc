@@ -69,9 +69,8 @@ absl::StatusOr<Output> Disks(Session& session, const Arguments& arguments) {
                {"stored target", Align::kRight},
                {"to recover", Align::kRight},
                {"status"}});
-  json::Json data = json::Json::object();
+  json::Json data = json::JsonOf(*answer);
   for (const RelocatorDisksAnswer::One& disk : answer->disks()) {
-    data[absl::StrCat(disk.disk())] = json::JsonOf(disk);
     table.AddRow({absl::StrCat(disk.disk()), absl::StrCat(disk.node()), absl::StrCat(disk.chains()),
                   absl::StrCat(disk.chains_target()), SizeCell(disk.stored_bytes()),
                   SizeCell(disk.stored_target_bytes()), SizeCell(disk.to_recover_bytes()),

@@ -4,7 +4,6 @@
 #include "cli/objects.h"
 #include "cli/policy.h"
 #include "cli/values.h"
-#include "lib/json/snapshots.h"
 #include "lib/json/volumes.h"
 
 namespace storpool::cli {
@@ -74,7 +73,7 @@ absl::StatusOr<Output> Take(Session& session, SnapshotCreateRequest request,
   for (const SnapshotCreateAnswer::One& one : answer->snapshots()) {
     absl::StrAppend(&text, "snapshot ", one.snapshot(), " is ~", one.snapshot_global_id(), "\n");
   }
-  return Output{.data = json::JsonOf(*answer, request.group()),
+  return Output{.data = request.group() ? json::GroupSnapshot(*answer) : json::OneSnapshot(*answer),
                 .generation = answer->generation(),
                 .text = text};
 }

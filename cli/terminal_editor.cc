@@ -1,11 +1,14 @@
 #include "cli/terminal_editor.h"
 
 #include <histedit.h>
+#include <poll.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cwchar>
 
 #include "absl/strings/strip.h"
 
@@ -17,20 +20,38 @@ constexpr size_t kListColumns = 76;
 
 void Interrupted(int) {}
 
-// SIGINT ends the line that is being written, not the program, while it is being read.
+// SIGINT ends the line that is being written, not the program, while it is being read. It comes
+// only within Wait: one that came just before the program sleeps would else be slept over.
 class InterruptsEndTheLine {
  public:
   InterruptsEndTheLine() {
+    sigset_t interrupt;
+    sigemptyset(&interrupt);
+    sigaddset(&interrupt, SIGINT);
+    sigprocmask(SIG_BLOCK, &interrupt, &mask_before_);
+    while_waiting_ = mask_before_;
+    sigdelset(&while_waiting_, SIGINT);
     struct sigaction action = {};
     action.sa_handler = Interrupted;
     sigaction(SIGINT, &action, &before_);
   }
-  ~InterruptsEndTheLine() { sigaction(SIGINT, &before_, nullptr); }
+  ~InterruptsEndTheLine() {
+    sigaction(SIGINT, &before_, nullptr);
+    sigprocmask(SIG_SETMASK, &mask_before_, nullptr);
+  }
   InterruptsEndTheLine(const InterruptsEndTheLine&) = delete;
   InterruptsEndTheLine& operator=(const InterruptsEndTheLine&) = delete;
 
+  // Until there is input. False, and EINTR, if interrupted.
+  bool Wait() const {
+    pollfd input = {.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+    return ppoll(&input, 1, nullptr, &while_waiting_) >= 0;
+  }
+
  private:
   struct sigaction before_ = {};
+  sigset_t mask_before_ = {};
+  sigset_t while_waiting_ = {};
 };
 
 // What all have in common at their beginning.
@@ -68,6 +89,7 @@ class TerminalEditor : public LineEditor {
     EditLine* const editor = editor_.get();
     el_set(editor, EL_CLIENTDATA, this);
     el_set(editor, EL_PROMPT, &TerminalEditor::Prompt);
+    el_set(editor, EL_GETCFN, &TerminalEditor::ReadCharacter);
     el_set(editor, EL_EDITOR, "emacs");
     el_set(editor, EL_HIST, history, history_.get());
     el_set(editor, EL_ADDFN, "complete-word", "Complete the word", &TerminalEditor::OnTab);
@@ -85,9 +107,12 @@ class TerminalEditor : public LineEditor {
     prompt_ = prompt;
     complete_ = &complete;
     const InterruptsEndTheLine interrupts;
+    interrupts_ = &interrupts;
     for (;;) {
       int bytes = 0;
       errno = 0;
+      // Before the prompt: libedit itself does it after, and a ^D between the two would be lost.
+      el_set(editor_.get(), EL_PREP_TERM, 1);
       const char* text = el_gets(editor_.get(), &bytes);
       if (text == nullptr && bytes < 0 && errno == EINTR) {
         std::printf("\n");
@@ -117,6 +142,20 @@ class TerminalEditor : public LineEditor {
 
   static unsigned char OnTab(EditLine* editor, int) { return Of(editor)->CompleteWord(); }
 
+  // As libedit's own, with Wait before each byte: 1, 0 at the end, -1 with errno.
+  static int ReadCharacter(EditLine* editor, wchar_t* character) {
+    std::mbstate_t state = {};
+    for (;;) {
+      if (!Of(editor)->interrupts_->Wait()) return -1;
+      char byte = 0;
+      const ssize_t bytes = read(STDIN_FILENO, &byte, 1);
+      if (bytes <= 0) return static_cast<int>(bytes);
+      const size_t used = std::mbrtowc(character, &byte, 1, &state);
+      if (used <= 1) return 1;
+      if (used == static_cast<size_t>(-1)) state = {};  // not a character: as if not typed
+    }
+  }
+
   unsigned char CompleteWord() {
     const LineInfo* const info = el_line(editor_.get());
     const std::string line(info->buffer, info->cursor);
@@ -139,6 +178,7 @@ class TerminalEditor : public LineEditor {
   const std::unique_ptr<History, void (*)(History*)> history_;
   std::string prompt_;
   const Complete* complete_ = nullptr;
+  const InterruptsEndTheLine* interrupts_ = nullptr;  // while a line is read
 };
 
 }  // namespace

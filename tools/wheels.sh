@@ -1,13 +1,19 @@
 #!/bin/bash
-# Fetches the Python packages that tests/compat runs unchanged (tests/compat/packages.txt) into a
-# folder that is kept between runs: the tests themselves use no network.
+# Fetches the Python packages that tests/compat runs unchanged into a folder that is kept between
+# runs, each list into one of its own: the tests themselves use no network.
 # Usage: tools/wheels.sh      Does nothing, within milliseconds, if they are there.
 set -euo pipefail
 here=$(dirname "$(realpath "$0")")
-packages=$here/../tests/compat/packages.txt
+lists=$here/../tests/compat
 folder=${STORPOOL_WHEELS:-/var/tmp/storpool-wheels}
 
-if cmp -s "$packages" "$folder/packages.txt"; then exit 0; fi
-mkdir -p "$folder"
-/usr/bin/python3 -m pip download --quiet --dest "$folder" --requirement "$packages"
-cp "$packages" "$folder/packages.txt"
+# fetch LIST FOLDER: the packages that the list names; wheels only, as nothing is to be compiled.
+fetch() {
+  if cmp -s "$1" "$2/packages.txt"; then return; fi
+  mkdir -p "$2"
+  /usr/bin/python3 -m pip download --quiet --only-binary :all: --dest "$2" --requirement "$1"
+  cp "$1" "$2/packages.txt"
+}
+
+fetch "$lists/packages.txt" "$folder"
+fetch "$lists/openstack_packages.txt" "$folder/openstack"

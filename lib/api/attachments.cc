@@ -42,7 +42,7 @@ void Admin::Call(const AttachRequest& request, Done<AttachAnswer> done) {
             absl::StrCat("volume ", request.volume(), " was detached again meanwhile")));
       }
       if (!waited.ok()) {
-        return done(metadata::Busy(absl::StrCat(
+        return done(metadata::BusyForNow(absl::StrCat(
             "volume ", request.volume(), " is not there yet on client ", request.client(),
             "; it will be as soon as that client runs; see service list")));
       }
@@ -92,8 +92,8 @@ void Admin::Call(const DetachRequest& request, Done<ChangeAnswer> done) {
       if (gone(state())) return done(std::move(answer));
       if (!waited.ok()) return done(waited);
       const auto it = refused(state());
-      done(metadata::Busy(it == state().attachments().end() ? "the detach is under way"
-                                                            : it->second.detach_error()));
+      done(it == state().attachments().end() ? metadata::BusyForNow("the detach is under way")
+                                             : metadata::Busy(it->second.detach_error()));
     };
     leader_.WaitUntil(settled, Duration(), std::move(report));
   };
@@ -163,7 +163,7 @@ void Admin::Call(const ReassignRequest& request, Done<ChangeAnswer> done) {
       IsReassigned(request, missing, state(), live(), &refused);
       if (!refused.empty()) return done(metadata::Busy(refused));
       if (waited.ok()) return done(std::move(answer));
-      done(metadata::Busy("not everything is attached in time; it goes on; see attach list"));
+      done(metadata::BusyForNow("not everything is attached in time; it goes on; see attach list"));
     };
     leader_.WaitUntil(settled, Duration::Seconds(request.timeout_seconds()), std::move(report));
   };

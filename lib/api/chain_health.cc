@@ -80,6 +80,14 @@ TableHealth HealthOfTable(const Table& table, const metadata::State& state,
     sum.moving += one.moving;
     sum.syncing_bytes += one.syncing_bytes;
     sum.missing_disks.insert(one.missing_disks.begin(), one.missing_disks.end());
+    for (const uint32_t disk : state.FindChain(chain)->desired()) {
+      if (!DiskIsUp(disk, state)) sum.absent_disks.insert(disk);
+    }
+    for (const ChainMember& m : state.FindChain(chain)->config().named().members()) {
+      const metadata::DiskRecord* disk = state.FindDisk(m.disk());
+      const bool leaves = disk != nullptr && disk->disk().soft_eject() == Disk::SOFT_EJECT_ON;
+      if (leaves) sum.ejecting_disks.insert(m.disk());
+    }
   }
   return sum;
 }

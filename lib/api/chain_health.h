@@ -27,6 +27,8 @@ struct TableHealth {
   uint32_t chains = 0, open = 0, degraded = 0, syncing = 0, down = 0, moving = 0;
   uint64_t syncing_bytes = 0;
   std::set<uint32_t> missing_disks;
+  std::set<uint32_t> absent_disks;    // that placement wants and that are not up
+  std::set<uint32_t> ejecting_disks;  // members that are to be emptied
 
   // "down", "up soon" (changing members), "syncing", "degraded" or "up": the worst that holds.
   std::string_view Word() const;

@@ -14,6 +14,7 @@ void Admin::Call(const DiskListRequest&, Done<DiskListAnswer> done) {
     DiskInfo* info = answer.add_disks();
     *info->mutable_disk() = record.disk();
     const uint32_t disk = record.disk().id();
+    if (record.disk().state() != Disk::UP) info->set_left_generation(record.left_generation());
     if (const Node* node = state().FindNode(record.disk().node())) {
       info->set_node_name(node->name());
     }

@@ -21,6 +21,32 @@ bool Serves(const metadata::ChainRecord& record, uint32_t disk) {
   });
 }
 
+// Deletions of snapshots, one a line, and fills of clones; in chunks.
+void AddLayerTasks(const metadata::Leader& leader, TaskListAnswer& answer) {
+  const metadata::State& state = leader.state();
+  uint64_t line = 0;
+  for (const auto& [key, removed] : state.removed_layers()) {
+    const Volume* snapshot = state.FindVolume(removed.snapshot());
+    if (key.first == line || snapshot == nullptr) continue;
+    line = key.first;
+    const metadata::LineProgress::Work work = leader.lines().WorkOn(line);
+    Task& task = *answer.add_tasks();
+    task.set_kind("delete");
+    task.set_name(snapshot->name());
+    task.set_all(work.all);
+    task.set_completed(work.all - work.left);
+  }
+  for (const auto& [lineage, fill] : state.fills()) {
+    const Volume* volume = state.FindVolume(fill.volume());
+    if (fill.done() || volume == nullptr) continue;
+    Task& task = *answer.add_tasks();
+    task.set_kind("fill");
+    task.set_name(volume->name());
+    task.set_all(fill.end());
+    task.set_completed(fill.next());
+  }
+}
+
 }  // namespace
 
 void Admin::Call(const RelocatorStatusRequest&, Done<RelocatorStatusAnswer> done) {
@@ -74,6 +100,7 @@ void Admin::Call(const RelocatorDisksRequest& request, Done<RelocatorDisksAnswer
     one.set_disk(record.disk().id());
     one.set_node(record.disk().node());
     one.set_up(record.disk().state() == Disk::UP);
+    if (!one.up()) one.set_left_generation(record.left_generation());
   }
   for (const auto& [raw, record] : state().chains()) {
     if (table != 0 && raw >> 16 != table) continue;
@@ -121,6 +148,7 @@ void Admin::Call(const TaskListRequest&, Done<TaskListAnswer> done) {
   }
   TaskListAnswer answer;
   for (auto& [key, task] : tasks) *answer.add_tasks() = std::move(task);
+  AddLayerTasks(leader_, answer);
   done(std::move(answer));
 }
 

@@ -117,6 +117,7 @@ void Admin::Call(const ServiceListRequest&, Done<ServiceListAnswer> done) {
     service->set_kind("server");
     service->set_id(node.id());
     service->set_name(node.name());
+    service->set_fault_set(node.fault_set());
     service->set_up(node.up() && facts.up);
     service->set_address(node.address());
     service->set_version(facts.version);

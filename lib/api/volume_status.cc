@@ -44,6 +44,8 @@ VolumeStatus StatusOf(const Volume& volume, const Table& table, const TableHealt
   status.set_migrating(health.moving > 0);
   status.set_chains_to_move(health.moving);
   for (const uint32_t disk : health.missing_disks) status.add_down_disks(disk);
+  for (const uint32_t disk : health.absent_disks) status.add_missing_disks(disk);
+  for (const uint32_t disk : health.ejecting_disks) status.add_soft_ejecting_disks(disk);
   status.set_reason(ReasonFor(health));
   return status;
 }

@@ -110,7 +110,7 @@ void Admin::AfterOperation(uint64_t operation, absl::AnyInvocable<void()> then) 
 
 absl::Status Admin::FailureOf(uint64_t operation) const {
   const std::string why = live().failure(operation);
-  return metadata::Busy(
+  return metadata::BusyForNow(
       absl::StrCat("the snapshot could not be made: ", why.empty() ? "it was given up" : why,
                    "; the volumes go on; try again"));
 }

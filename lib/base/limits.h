@@ -47,6 +47,13 @@ inline constexpr uint64_t kRelocationReserveParts = 20;  // one of so many
 // Exactly once (design 5.8): numbers that one session may have open on one chain.
 inline constexpr uint32_t kWindowNumbers = 256;
 
+// What one volume of a client may have out without waiting for a turn, and what all volumes of the
+// client together may before those beyond it take turns: some milliseconds of a fast network.
+inline constexpr uint64_t kVolumeRequestsOut = 64;
+inline constexpr uint64_t kVolumeBytesOut = 4u << 20;
+inline constexpr uint64_t kClientRequestsOutMax = 2048;
+inline constexpr uint64_t kClientBytesOutMax = 64u << 20;
+
 // Room granted to a head, per chain and member (design 4.11).
 inline constexpr uint64_t kCreditFirstBytes = 1u << 20;     // rides on Leveled: one request fits
 inline constexpr uint64_t kCreditPieceBytesMin = 1u << 20;  // asked for at a time

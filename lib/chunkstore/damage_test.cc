@@ -81,6 +81,21 @@ TEST_F(DamageTest, RotOfTheNewestBatchIsDamageOnceItHasItsWitness) {
   EXPECT_TRUE(life_->store().damaged());
 }
 
+// All that was written since the checkpoint may lie in one segment: its header is not worth it.
+TEST_F(DamageTest, RotOfASegmentHeaderIsDamage) {
+  for (uint32_t i = 1; i <= 3; ++i) Write(i);
+  life_->Idle();
+  std::vector<uint8_t> block(kSuperblockBytes);
+  disk_.Read(0, block);
+  Superblock super;
+  ASSERT_TRUE(DecodeSuperblock(block, &super).ok());
+  const uint64_t segment = (FindBatch(1) - kAreaBytes) / super.segment_bytes;
+  Crash();
+  disk_.FlipBit(SegmentOffset(super, static_cast<uint32_t>(segment)), 3);
+  Open();
+  EXPECT_TRUE(life_->store().damaged());
+}
+
 TEST_F(DamageTest, TornTailIsNoDamage) {
   for (uint32_t i = 1; i <= 3; ++i) Write(i);
   Crash();

@@ -64,7 +64,6 @@ void Client::OnLinkMessage(const FromMetadata& message) {
   }
   if (message.has_snapshot_over()) return OnSnapshotOver(message.snapshot_over().id());
   if (message.has_fill()) return OnFillOrder(message.fill());
-  if (message.has_heartbeat()) term_ = std::max<uint64_t>(term_, message.heartbeat().term());
 }
 
 void Client::OnRegistered(const Registered& message) {

@@ -9,18 +9,12 @@
 
 #include <cstdint>
 
+#include "lib/base/limits.h"
 #include "lib/client/request_list.h"
 
 namespace storpool::client {
 
 struct Call;
-
-// What a volume may have out at any time; and what all volumes of a client may have out together
-// before those beyond their shares wait: some milliseconds of a fast network.
-inline constexpr uint64_t kVolumeRequestsOut = 64;
-inline constexpr uint64_t kVolumeBytesOut = 4u << 20;
-inline constexpr uint64_t kClientRequestsOutMax = 2048;
-inline constexpr uint64_t kClientBytesOutMax = 64u << 20;
 
 // One volume, as Turns sees it.
 class TurnTaker : public ListNode<TurnTaker> {

@@ -4,27 +4,58 @@
 #include <iterator>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "lib/metadata/errors.h"
 
 namespace storpool::http {
+namespace {
 
-absl::Status OnlyFields(const google::protobuf::Message& request,
-                        std::initializer_list<std::string_view> known) {
-  std::vector<const google::protobuf::FieldDescriptor*> set;
-  request.GetReflection()->ListFields(request, &set);
-  for (const google::protobuf::FieldDescriptor* field : set) {
-    if (std::ranges::find(known, field->name()) != known.end()) continue;
-    return absl::UnimplementedError(
-        absl::StrCat("the field ", field->json_name(), " is not supported yet"));
-  }
-  return absl::OkStatus();
+absl::Status CheckKind(const VolumeInfoAnswer& info, const std::string& name, bool snapshot) {
+  if (info.volume().snapshot() == snapshot) return absl::OkStatus();
+  return metadata::ObjectDoesNotExist(
+      absl::StrCat(snapshot ? "snapshot " : "volume ", name, " does not exist; there is a ",
+                   snapshot ? "volume" : "snapshot", " of this name"));
+}
+
+}  // namespace
+
+absl::StatusOr<Run> AskOne(const Input& input, bool snapshot, VolumeToJson to_json) {
+  return Run([request = Named<VolumeInfoRequest>(input), cluster = input.cluster, snapshot,
+              to_json](api::Admin& admin, Finish finish) mutable {
+    admin.Call(request, [=, name = request.name(), finish = std::move(finish)](
+                            absl::StatusOr<VolumeInfoAnswer> answer) mutable {
+      if (!answer.ok()) return finish(answer.status());
+      if (absl::Status s = CheckKind(*answer, name, snapshot); !s.ok()) return finish(s);
+      finish(Render([=, answer = *std::move(answer)] { return to_json(answer, cluster); }));
+    });
+  });
+}
+
+absl::StatusOr<Run> AskLayout(const Input& input, bool snapshot, LayoutToJson to_json) {
+  return Run([request = Named<VolumeDescribeRequest>(input), cluster = input.cluster, snapshot,
+              to_json](api::Admin& admin, Finish finish) mutable {
+    admin.Call(request, [=, name = request.name(), finish = std::move(finish)](
+                            absl::StatusOr<VolumeDescribeAnswer> answer) mutable {
+      if (!answer.ok()) return finish(answer.status());
+      if (absl::Status s = CheckKind(answer->info(), name, snapshot); !s.ok()) return finish(s);
+      finish(Render([=, answer = *std::move(answer)] { return to_json(answer, cluster); }));
+    });
+  });
+}
+
+absl::StatusOr<uint32_t> IdOf(const std::string& text, std::string_view what, uint32_t max) {
+  uint32_t id = 0;
+  if (absl::SimpleAtoi(text, &id) && id <= max) return id;
+  return absl::InvalidArgumentError(
+      absl::StrCat("\"", text, "\" is no ", std::string(what), " id: 0 to ", max));
 }
 
 const std::vector<Call>& AllCalls() {
   static const std::vector<Call>* const all = [] {
     auto* calls = new std::vector<Call>;
-    for (auto some :
-         {ClusterCalls, DiskCalls, PlacementCalls, VolumeCalls, AttachmentCalls, AbsentCalls}) {
+    for (auto some : {ClusterCalls, DiskCalls, PlacementCalls, VolumeCalls, SnapshotCalls,
+                      AttachmentCalls, WorkCalls, KeyValueCalls, AbsentCalls}) {
       std::ranges::move(some(), std::back_inserter(*calls));
     }
     std::ranges::sort(*calls, {}, &Call::name);

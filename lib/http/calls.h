@@ -1,11 +1,11 @@
 // The calls of the JSON API by what they are about. Used by calls.cc only.
 #pragma once
 
-#include <initializer_list>
+#include <string>
 #include <string_view>
 #include <vector>
 
-#include "google/protobuf/message.h"
+#include "absl/status/statusor.h"
 #include "lib/http/call.h"
 
 namespace storpool::http {
@@ -14,9 +14,15 @@ std::vector<Call> ClusterCalls();
 std::vector<Call> DiskCalls();
 std::vector<Call> PlacementCalls();
 std::vector<Call> VolumeCalls();
+std::vector<Call> SnapshotCalls();
 std::vector<Call> AttachmentCalls();
+std::vector<Call> WorkCalls();
+std::vector<Call> KeyValueCalls();
 // Of features that StorPool has and this system has not: each says so.
 std::vector<Call> AbsentCalls();
+
+using VolumeToJson = Json (*)(const VolumeInfoAnswer& answer, const std::string& cluster);
+using LayoutToJson = Json (*)(const VolumeDescribeAnswer& answer, const std::string& cluster);
 
 // A request with nothing but its name, as a path's first argument.
 template <class Request>
@@ -26,12 +32,12 @@ Request Named(const Input& input) {
   return request;
 }
 
-// reassign.cc
-Run Reassign(ReassignRequest request);
+// What is known of the volume, or of the snapshot, that the path names; the name of the other kind
+// is objectDoesNotExist.
+absl::StatusOr<Run> AskOne(const Input& input, bool snapshot, VolumeToJson to_json);
+absl::StatusOr<Run> AskLayout(const Input& input, bool snapshot, LayoutToJson to_json);
 
-// kUnimplemented if the request sets a field that the commands do not know yet: it must not be
-// ignored silently.
-absl::Status OnlyFields(const google::protobuf::Message& request,
-                        std::initializer_list<std::string_view> known);
+// The id in a path: 0 to `max`.
+absl::StatusOr<uint32_t> IdOf(const std::string& text, std::string_view what, uint32_t max);
 
 }  // namespace storpool::http

@@ -13,14 +13,12 @@ absl::StatusOr<Run> List(const Input& input) {
                                });
 }
 
-absl::StatusOr<Run> Change(const Input& input, bool wait) {
-  absl::StatusOr<ReassignRequest> request = json::ReadReassign(input.body, wait);
-  if (!request.ok()) return request.status();
-  return Reassign(*std::move(request));
+absl::StatusOr<Run> WithoutWaiting(const Input& input) {
+  return Change(json::ReadReassign(input.body, false));
 }
-
-absl::StatusOr<Run> WithoutWaiting(const Input& input) { return Change(input, false); }
-absl::StatusOr<Run> Waiting(const Input& input) { return Change(input, true); }
+absl::StatusOr<Run> Waiting(const Input& input) {
+  return Change(json::ReadReassign(input.body, true));
+}
 
 }  // namespace
 

@@ -2,6 +2,7 @@
 #include "lib/http/calls.h"
 #include "lib/json/placement.h"
 #include "lib/json/placement_requests.h"
+#include "lib/json/services.h"
 
 namespace storpool::http {
 namespace {
@@ -53,31 +54,25 @@ absl::StatusOr<Run> TemplatesStatus(const Input&) {
 }
 
 absl::StatusOr<Run> TemplateCreate(const Input& input) {
-  absl::StatusOr<TemplateCreateRequest> request = json::ReadTemplateCreate(input.body);
-  if (!request.ok()) return request.status();
-  const absl::Status known = OnlyFields(
-      *request, {"name", "replication", "place_all", "place_head", "place_tail", "size_bytes"});
-  if (!known.ok()) return known;
-  return Change(*std::move(request));
+  return Change(json::ReadTemplateCreate(input.body));
 }
-
 absl::StatusOr<Run> TemplateUpdate(const Input& input) {
-  absl::StatusOr<TemplateUpdateRequest> request =
-      json::ReadTemplateUpdate(input.arguments[0], input.body);
-  if (!request.ok()) return request.status();
-  const absl::Status known = OnlyFields(*request, {"name", "rename", "size_bytes"});
-  if (!known.ok()) return known;
-  return Change(*std::move(request));
+  return Change(json::ReadTemplateUpdate(input.arguments[0], input.body));
 }
 
 absl::StatusOr<Run> TemplateDelete(const Input& input) {
   return Change(Named<TemplateDeleteRequest>(input));
 }
 
+absl::StatusOr<Run> FaultSets(const Input&) {
+  return Ask<ServiceListAnswer>(ServiceListRequest(), json::FaultSets);
+}
+
 }  // namespace
 
 std::vector<Call> PlacementCalls() {
   return {
+      {Method::kGet, "FaultSetsList", 0, FaultSets},
       {Method::kPost, "PlacementGroupDelete", 1, GroupDelete},
       {Method::kGet, "PlacementGroupDescribe", 1, Group},
       {Method::kPost, "PlacementGroupUpdate", 1, GroupUpdate},

@@ -14,38 +14,106 @@ absl::StatusOr<Run> List(const Input& input) {
 }
 
 absl::StatusOr<Run> One(const Input& input) {
-  return Ask<VolumeInfoAnswer>(Named<VolumeInfoRequest>(input),
-                               [cluster = input.cluster](const VolumeInfoAnswer& answer) {
-                                 return Json::array({json::JsonOf(answer, cluster)});
+  return AskOne(input, false, [](const VolumeInfoAnswer& answer, const std::string& cluster) {
+    return Json::array({json::JsonOf(answer, cluster)});
+  });
+}
+
+absl::StatusOr<Run> Info(const Input& input) { return AskLayout(input, false, json::LayoutCounts); }
+absl::StatusOr<Run> Describe(const Input& input) {
+  return AskLayout(input, false, json::LayoutInFull);
+}
+
+absl::StatusOr<Run> Snapshots(const Input& input) {
+  SnapshotListRequest request;
+  request.set_volume(input.arguments[0]);
+  return Ask<VolumeListAnswer>(std::move(request),
+                               [cluster = input.cluster](const VolumeListAnswer& answer) {
+                                 return json::JsonOf(answer, cluster);
                                });
 }
 
 absl::StatusOr<Run> Create(const Input& input) {
   absl::StatusOr<VolumeCreateRequest> request = json::ReadVolumeCreate(input.body);
   if (!request.ok()) return request.status();
-  if (absl::Status s = OnlyFields(*request, {"name", "size_bytes", "template_name"}); !s.ok()) {
-    return s;
-  }
   return Ask<VolumeCreateAnswer>(
       *std::move(request), [](const VolumeCreateAnswer& answer) { return json::JsonOf(answer); });
 }
 
-// Snapshots have a status too; there are none yet.
+absl::StatusOr<Run> Update(const Input& input) {
+  return Change(json::ReadVolumeUpdate(input.arguments[0], input.body));
+}
+absl::StatusOr<Run> Revert(const Input& input) {
+  return Change(json::ReadVolumeRevert(input.arguments[0], input.body));
+}
+absl::StatusOr<Run> Rebase(const Input& input) {
+  return Change(json::ReadRebase(input.arguments[0], false, input.body));
+}
+
+// It is in this cluster, the only one that there is.
+absl::StatusOr<Run> Acquire(const Input& input) {
+  return AskOne(input, false, [](const VolumeInfoAnswer&, const std::string&) {
+    return Json({{"ok", true}, {"info", "the volume is here"}});
+  });
+}
+
 absl::StatusOr<Run> QuickStatus(const Input&) {
-  return AskAll<VolumeListAnswer, VolumeStatusAnswer>(
-      std::tuple(VolumeListRequest(), VolumeStatusRequest()),
-      [](const VolumeListAnswer& volumes, const VolumeStatusAnswer& status) {
-        return json::StatusByName(volumes, VolumeListAnswer(), status, nullptr);
+  return AskAll<VolumeListAnswer, VolumeListAnswer, VolumeStatusAnswer>(
+      std::tuple(VolumeListRequest(), SnapshotListRequest(), VolumeStatusRequest()),
+      [](const VolumeListAnswer& volumes, const VolumeListAnswer& snapshots,
+         const VolumeStatusAnswer& status) {
+        return json::StatusByName(volumes, snapshots, status, nullptr);
       });
 }
 
+SpaceListRequest SpaceRequest(bool snapshots) {
+  SpaceListRequest request;
+  request.set_snapshots(snapshots);
+  return request;
+}
+
+absl::StatusOr<Run> Status(const Input&) {
+  return AskAll<VolumeListAnswer, VolumeListAnswer, VolumeStatusAnswer, SpaceListAnswer,
+                SpaceListAnswer>(
+      std::tuple(VolumeListRequest(), SnapshotListRequest(), VolumeStatusRequest(),
+                 SpaceRequest(false), SpaceRequest(true)),
+      [](const VolumeListAnswer& volumes, const VolumeListAnswer& snapshots,
+         const VolumeStatusAnswer& status, SpaceListAnswer space,
+         const SpaceListAnswer& of_snapshots) {
+        space.MergeFrom(of_snapshots);
+        return json::StatusByName(volumes, snapshots, status, &space);
+      });
+}
+
+absl::StatusOr<Run> Space(const Input&) {
+  return AskAll<VolumeListAnswer, SpaceListAnswer>(
+      std::tuple(VolumeListRequest(), SpaceRequest(false)), json::SpaceOf);
+}
+
+absl::StatusOr<Run> VolumesAndSnapshots(const Input&) {
+  return AskAll<VolumeListAnswer, VolumeListAnswer>(
+      std::tuple(VolumeListRequest(), SnapshotListRequest()), json::VolumesAndSnapshots);
+}
+
+// Detached from everybody first, if the caller says so.
 absl::StatusOr<Run> Delete(const Input& input) {
   const absl::StatusOr<json::OnAttached> on_attached = json::ReadDelete(input.body);
   if (!on_attached.ok()) return on_attached.status();
-  if (*on_attached != json::OnAttached::kFail) {
-    return absl::UnimplementedError("onAttached is not supported yet: detach the volume first");
-  }
-  return Change(Named<VolumeDeleteRequest>(input));
+  auto remove = Named<VolumeDeleteRequest>(input);
+  if (*on_attached == json::OnAttached::kFail) return Change(std::move(remove));
+  DetachRequest detach;
+  detach.set_volume(input.arguments[0]);
+  detach.set_all(true);
+  detach.set_force(*on_attached == json::OnAttached::kDetachForce);
+  return AskAll<ChangeAnswer, ChangeAnswer>(std::tuple(std::move(detach), std::move(remove)),
+                                            [](const ChangeAnswer&, const ChangeAnswer& answer) {
+                                              return json::JsonOfChange(answer.generation(),
+                                                                        answer.info());
+                                            });
+}
+
+absl::StatusOr<Run> Freeze(const Input& input) {
+  return Change(json::ReadVolumeFreeze(input.arguments[0], input.body));
 }
 
 }  // namespace
@@ -53,10 +121,21 @@ absl::StatusOr<Run> Delete(const Input& input) {
 std::vector<Call> VolumeCalls() {
   return {
       {Method::kGet, "Volume", 1, One},
+      {Method::kPost, "VolumeAcquire", 1, Acquire},
       {Method::kPost, "VolumeCreate", 0, Create},
       {Method::kPost, "VolumeDelete", 1, Delete},
+      {Method::kGet, "VolumeDescribe", 1, Describe},
+      {Method::kPost, "VolumeFreeze", 1, Freeze},
+      {Method::kGet, "VolumeGetInfo", 1, Info},
+      {Method::kGet, "VolumeListSnapshots", 1, Snapshots},
+      {Method::kPost, "VolumeRebase", 1, Rebase},
+      {Method::kPost, "VolumeRevert", 1, Revert},
+      {Method::kPost, "VolumeUpdate", 1, Update},
+      {Method::kGet, "VolumesAndSnapshotsList", 0, VolumesAndSnapshots},
+      {Method::kGet, "VolumesGetStatus", 0, Status},
       {Method::kGet, "VolumesGetStatusQuick", 0, QuickStatus},
       {Method::kGet, "VolumesList", 0, List},
+      {Method::kGet, "VolumesSpace", 0, Space},
   };
 }
 

@@ -5,6 +5,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "lib/base/limits.h"
+#include "lib/json/fields.h"
 
 namespace storpool::json {
 namespace {
@@ -81,7 +82,7 @@ Json JsonOf(const DiskInfo& info) {
   Json json = {{"id", disk.id()},
                {"serverId", disk.node()},
                {"ssd", disk.device_class() == "ssd" || disk.device_class() == "nvme"},
-               {"generationLeft", up ? -1 : 0},
+               {"generationLeft", up ? Json(-1) : Json(info.left_generation())},
                {"model", ""},
                {"serial", ""},
                {"description", disk.description()},
@@ -101,6 +102,15 @@ Json JsonOf(const DiskInfo& info) {
   }
   AddOwn(info, json);
   return json;
+}
+
+absl::StatusOr<DiskUpdateRequest> ReadDiskDescription(uint32_t disk, const Json& body) {
+  Fields fields(body, "DiskSetDescription");
+  DiskUpdateRequest request;
+  request.set_disk(disk);
+  request.set_description(fields.Text("description").value_or(""));
+  if (absl::Status s = fields.Finish(); !s.ok()) return s;
+  return request;
 }
 
 Json JsonOf(const DiskListAnswer& answer) {

@@ -114,7 +114,7 @@ Json JsonOf(const RelocatorDisksAnswer& answer) {
   for (const RelocatorDisksAnswer::One& one : answer.disks()) {
     Json object = {{"id", one.disk()},
                    {"serverId", one.node()},
-                   {"generationLeft", one.up() ? Json(-1) : Json(0)}};
+                   {"generationLeft", one.up() ? Json(-1) : Json(one.left_generation())}};
     if (one.up()) {
       const uint64_t now = one.stored_bytes(), then = one.stored_target_bytes();
       object["objectsCount"] = Objects(std::max(now, then));

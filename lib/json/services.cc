@@ -93,6 +93,17 @@ Json ClusterStatus(const ServiceListAnswer& services, bool with_clients) {
           {"iscsiTargets", Json::object()}};
 }
 
+Json FaultSets(const ServiceListAnswer& services) {
+  Json sets = Json::object();
+  for (const Service& service : services.services()) {
+    if (service.fault_set().empty()) continue;
+    Json& set = sets[service.fault_set()];
+    if (set.is_null()) set = {{"servers", Json::array()}};
+    set["servers"].push_back(service.id());
+  }
+  return sets;
+}
+
 Json Peers(const ServiceListAnswer& services) {
   Json peers = Json::object();
   for (const Service& service : services.services()) {

@@ -16,6 +16,9 @@ Json ClusterStatus(const ServiceListAnswer& services, bool with_clients);
 // Nodes as peers of the network, by id.
 Json Peers(const ServiceListAnswer& services);
 
+// Nodes that may fail together, by the name of their fault set.
+Json FaultSets(const ServiceListAnswer& services);
+
 // A uuid as people write it.
 std::string UuidText(const std::string& bytes);
 

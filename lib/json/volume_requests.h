@@ -20,7 +20,7 @@ absl::StatusOr<VolumeRebaseRequest> ReadRebase(const std::string& name, bool sna
 absl::StatusOr<SnapshotCreateRequest> ReadVolumeSnapshot(const std::string& name, const Json& body);
 absl::StatusOr<SnapshotCreateRequest> ReadGroupSnapshot(const Json& body);
 
-// Of VolumeDelete and VolumeFreeze: what to do with a volume that is attached.
+// Of VolumeDelete: what to do with a volume that is attached.
 enum class OnAttached { kFail, kDetach, kDetachForce };
 absl::StatusOr<OnAttached> ReadDelete(const Json& body);
 

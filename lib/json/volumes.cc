@@ -167,6 +167,16 @@ Json SpaceOf(const VolumeListAnswer& volumes, const SpaceListAnswer& space) {
   return json;
 }
 
+Json JsonOf(const SpaceListAnswer::One& space) {
+  return {{"name", space.name()},
+          {"globalId", space.global_id()},
+          {"snapshot", space.snapshot()},
+          {"size", space.size_bytes()},
+          {"storedSize", space.stored_bytes()},
+          {"spaceUsed", space.space_used_bytes()},
+          {"onDiskSize", space.raw_bytes()}};
+}
+
 Json VolumesAndSnapshots(const VolumeListAnswer& volumes, const VolumeListAnswer& snapshots) {
   Json json = Json::array();
   for (const VolumeListAnswer* list : {&volumes, &snapshots}) {

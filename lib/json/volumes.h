@@ -22,6 +22,8 @@ Json StatusByName(const VolumeListAnswer& volumes, const VolumeListAnswer& snaps
                   const VolumeStatusAnswer& status, const SpaceListAnswer* space);
 // StorPool's VolumesSpace and SnapshotsSpace.
 Json SpaceOf(const VolumeListAnswer& volumes, const SpaceListAnswer& space);
+// What one of them holds, in our own words.
+Json JsonOf(const SpaceListAnswer::One& space);
 // What VolumesAndSnapshotsList has: all of them in one list, each saying which it is.
 Json VolumesAndSnapshots(const VolumeListAnswer& volumes, const VolumeListAnswer& snapshots);
 

@@ -8,9 +8,8 @@
 namespace storpool::json {
 
 Json JsonOf(const Task& task);
-Json JsonOf(const RelocatorDisksAnswer::One& disk);
+// StorPool's TasksList: a task is of a disk there, so work on layers is not in it.
+Json TasksOfDisks(const TaskListAnswer& answer);
 Json JsonOf(const ClientStatusAnswer::One& client);
-// Where every chunk lies: targetDiskSets and objects.
-Json JsonOf(const VolumeDescribeAnswer& answer);
 
 }  // namespace storpool::json

@@ -42,7 +42,7 @@ absl::Status State::CheckAttach(const Volume& volume, uint32_t client, Rights ri
   if (!clients_.contains(client)) return InvalidParam("No such client registered");
   if (const AttachmentRecord* known = attachments_.Find({volume.id(), client})) {
     if (known->attachment().detaching()) {
-      return Busy(absl::StrCat(Called(volume), " is being detached from client ", client));
+      return BusyForNow(absl::StrCat(Called(volume), " is being detached from client ", client));
     }
     if (known->attachment().rights() == rights) return absl::OkStatus();
     return ObjectExists(absl::StrCat(Called(volume), " is attached to client ", client,

@@ -209,7 +209,10 @@ void State::DiskBecomes(uint32_t disk, Disk::State state, const std::string& rea
   const DiskRecord* known = disks_.Find(disk);
   if (known == nullptr) return;
   DiskRecord record = *known;
-  if (record.disk().state() == Disk::UP) record.set_down_since_seconds(seconds);
+  if (record.disk().state() == Disk::UP) {
+    record.set_down_since_seconds(seconds);
+    record.set_left_generation(cluster_.generation());
+  }
   record.mutable_disk()->set_state(state);
   record.mutable_disk()->set_state_reason(reason);
   disks_.Put(disk, record);

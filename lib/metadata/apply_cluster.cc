@@ -85,8 +85,8 @@ absl::Status State::CheckNode(const NodeJoined& c) const {
     if (known == nullptr || known->disk().node() == node.id()) continue;
     const Node* other = nodes_.Find(known->disk().node());
     if (known->disk().state() == Disk::UP && other != nullptr && other->up()) {
-      return Busy(absl::StrCat("disk ", here.id(), " is in use on node ", other->id(),
-                               "; two nodes cannot give the same disk id"));
+      return BusyForNow(absl::StrCat("disk ", here.id(), " is in use on node ", other->id(),
+                                     "; two nodes cannot give the same disk id"));
     }
     if (known->disk().store() != here.store()) {
       return InvalidParam(absl::StrCat("disk id ", here.id(), " belongs to a disk of node ",

@@ -193,7 +193,7 @@ absl::Status State::Do(const SealSnapshots& c, Outcome& out) {
     const Attachment& a = writer->attachment();
     const auto it = held.find({one.volume(), a.client()});
     if (it == held.end() || it->second != a.generation() || !a.granted()) {
-      return Busy("a session of the group has changed meanwhile");
+      return BusyForNow("a session of the group has changed meanwhile");
     }
     moved.push_back(*writer);
     moved.back().mutable_attachment()->set_layer(one.next_layer());
@@ -250,7 +250,7 @@ absl::Status State::Do(const FreezeVolume& c, Outcome& out) {
   SP_RETURN_IF_ERROR(CheckDetached(*found));
   SP_RETURN_IF_ERROR(CheckRoomForLayer(*found));
   if (!AllOpen(lines_.Find(found->lineage())->table())) {
-    return Busy(absl::StrCat("volume ", NameOf(*found), " has chains that are not open"));
+    return BusyForNow(absl::StrCat("volume ", NameOf(*found), " has chains that are not open"));
   }
   Volume volume = *found;
   volume.set_snapshot(true);

@@ -238,7 +238,8 @@ absl::Status State::Resize(Volume& volume, uint64_t size_bytes, bool shrink_ok, 
 absl::Status State::CheckDeletable(const Volume& volume) const {
   SP_RETURN_IF_ERROR(CheckDetached(volume));
   if (operations_of_.contains(volume.lineage()) && !volume.snapshot()) {
-    return Busy(absl::StrCat("a snapshot of volume ", NameOf(volume), " is being made; try again"));
+    return BusyForNow(
+        absl::StrCat("a snapshot of volume ", NameOf(volume), " is being made; try again"));
   }
   for (const auto& [id, t] : templates_.all()) {
     if (t.parent() != volume.id()) continue;

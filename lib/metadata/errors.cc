@@ -33,6 +33,9 @@ absl::Status ObjectExists(std::string_view text) {
   return Make(absl::StatusCode::kAlreadyExists, kExists, text);
 }
 absl::Status Busy(std::string_view text) {
+  return Make(absl::StatusCode::kFailedPrecondition, kBusy, text);
+}
+absl::Status BusyForNow(std::string_view text) {
   return Make(absl::StatusCode::kUnavailable, kBusy, text);
 }
 absl::Status InvalidParam(std::string_view text) {

@@ -8,9 +8,12 @@
 
 namespace storpool::metadata {
 
-absl::Status ObjectDoesNotExist(std::string_view text);     // kNotFound
-absl::Status ObjectExists(std::string_view text);           // kAlreadyExists
-absl::Status Busy(std::string_view text);                   // kUnavailable: may pass by itself
+absl::Status ObjectDoesNotExist(std::string_view text);  // kNotFound
+absl::Status ObjectExists(std::string_view text);        // kAlreadyExists
+// Until somebody does something about it.
+absl::Status Busy(std::string_view text);  // kFailedPrecondition
+// Passes by itself: front ends call it transient, and clients try again.
+absl::Status BusyForNow(std::string_view text);             // kUnavailable
 absl::Status InvalidParam(std::string_view text);           // kInvalidArgument
 absl::Status VersionMismatch(std::string_view text);        // kFailedPrecondition
 absl::Status InsufficientResources(std::string_view text);  // kResourceExhausted

@@ -182,7 +182,7 @@ void Leader::FinishQuestions() {
     if (question.failure.empty()) {
       question.done(std::move(question.sums));
     } else {
-      question.done(Busy(absl::StrCat("what layers hold is not known: ", question.failure)));
+      question.done(BusyForNow(absl::StrCat("what layers hold is not known: ", question.failure)));
     }
   }
 }

@@ -158,13 +158,14 @@ void State::EraseLine(uint64_t lineage, Outcome& out) {
 absl::Status State::CheckRoomForLayer(const Volume& volume) const {
   const uint64_t lineage = volume.lineage();
   if (operations_of_.contains(lineage)) {
-    return Busy(absl::StrCat("a snapshot of volume ", NameOf(volume), " is being made; try again"));
+    return BusyForNow(
+        absl::StrCat("a snapshot of volume ", NameOf(volume), " is being made; try again"));
   }
   const auto behind = behind_.lower_bound({volume.id(), 0});
   if (behind != behind_.end() && behind->first == volume.id()) {
-    return Busy(absl::StrCat("client ", behind->second,
-                             " has not followed the last change of volume ", NameOf(volume),
-                             " yet; try again"));
+    return BusyForNow(absl::StrCat("client ", behind->second,
+                                   " has not followed the last change of volume ", NameOf(volume),
+                                   " yet; try again"));
   }
   if (NewestLayer(lineage) < kLayersMax) return absl::OkStatus();
   const auto count = [lineage](const auto& all) {

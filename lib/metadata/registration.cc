@@ -140,9 +140,10 @@ absl::Status Leader::CheckAlone(const PeerState& peer) const {
     const bool node = peer.kind == Kind::kNode;
     const PeerFacts facts = node ? live_.node(peer.id) : live_.client(peer.id);
     if (reactor_.Now() - facts.last_heard >= options_.ejection) continue;
-    return Busy(absl::StrCat("another process is ", NameOf(peer), " already",
-                             facts.address.empty() ? "" : absl::StrCat(", at ", facts.address),
-                             "; stop that one, or give this one another --id"));
+    return BusyForNow(
+        absl::StrCat("another process is ", NameOf(peer), " already",
+                     facts.address.empty() ? "" : absl::StrCat(", at ", facts.address),
+                     "; stop that one, or give this one another --id"));
   }
   return absl::OkStatus();
 }

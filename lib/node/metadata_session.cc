@@ -124,8 +124,8 @@ void MetadataSession::OnLinkMessage(const FromMetadata& message) {
   } else if (message.has_space()) {
     services_.space->OnOrder(message.space());
   }
-  // Not needed here: NotLeader (the link follows it), HeartbeatAnswer, and ResyncOrder: a replica
-  // that an opened config has as syncing opens its resync by itself, and again after every end.
+  // Not needed here: NotLeader (the link follows it) and ResyncOrder: a replica that an opened
+  // config has as syncing opens its resync by itself, and again after every end.
 }
 
 void MetadataSession::OnRefused(const Refused& refused) {

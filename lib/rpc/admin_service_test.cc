@@ -26,7 +26,8 @@ TEST(ToGrpc, KeepsNameTextAndCode) {
   } cases[] = {
       {metadata::ObjectDoesNotExist("volume a is not there"), "objectDoesNotExist", false},
       {metadata::ObjectExists("volume a is there"), "objectExists", false},
-      {metadata::Busy("wait"), "busy", true},
+      {metadata::Busy("it is attached"), "busy", false},
+      {metadata::BusyForNow("wait"), "busy", true},
       {metadata::InvalidParam("size"), "invalidParam", false},
       {metadata::InsufficientResources("no room"), "insufficientResources", false},
       {absl::InternalError("what?"), "internalError", false},

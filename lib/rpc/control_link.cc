@@ -175,14 +175,15 @@ void ControlLink::Connect() {
 }
 
 void ControlLink::OnUp(uint64_t call) {
-  if (call != call_number_) return;
+  if (call != call_number_ || up_) return;
   up_ = true;
   retry_delay_ = kRetryFirst;
   handler_->OnLinkUp();
 }
 
 void ControlLink::OnMessage(uint64_t call, const FromMetadata& message) {
-  if (call != call_number_ || !up_) return;
+  if (call != call_number_) return;
+  OnUp(call);  // gRPC may call for the first message, on another thread, before it says "up"
   if (message.has_not_leader()) {
     leader_address_ = message.not_leader().leader_address();
     call_->Cancel();

@@ -37,7 +37,7 @@ ToMetadata Alarm(const std::string& text) {
 
 FromMetadata Answer(uint64_t number) {
   FromMetadata message;
-  message.mutable_heartbeat()->set_number(number);
+  message.mutable_snapshot_over()->set_id(number);
   return message;
 }
 
@@ -87,7 +87,7 @@ class Owner final : public control::MetadataLink::Handler {
  public:
   void OnLinkUp() override { ++ups; }
   void OnLinkMessage(const FromMetadata& message) override {
-    heard.push_back(message.heartbeat().number());
+    heard.push_back(message.snapshot_over().id());
   }
   void OnLinkDown(const absl::Status& reason) override {
     EXPECT_FALSE(reason.ok());

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import unittest
 
 from tests.integration.fixture import RunningCluster
 
@@ -60,3 +61,33 @@ class ApiCluster(RunningCluster):
         if status == 200 or "error" not in answer:
             raise AssertionError(f"{method} {query} is no error: {status} {answer}")
         return answer["error"]
+
+
+class BoundCluster(unittest.TestCase):
+    """Tests with `api`, the unchanged bindings, on a cluster of the class's own."""
+
+    @classmethod
+    def setUpClass(cls):
+        install_packages()
+        from storpool import spapi
+        cls.spapi = spapi
+        cls.running = ApiCluster(size_mib=64, disk_size="256M")
+        cls.running.__enter__()
+        cls.addClassCleanup(cls.running.__exit__, None, None, None)
+        cls.api = spapi.Api(cls.running.host, cls.running.port, cls.running.token,
+                            transientRetries=0)
+
+    def assert_whole(self, value, where=""):
+        """No entry of a strict reply is None: the bindings make None of what they cannot build."""
+        self.assertIsNotNone(value, where)
+        if isinstance(value, dict):
+            for key, entry in value.items():
+                self.assert_whole(entry, f"{where}[{key}]")
+        elif isinstance(value, list):
+            for i, entry in enumerate(value):
+                self.assert_whole(entry, f"{where}[{i}]")
+
+    def fails(self, name, call, *arguments):
+        with self.assertRaises(self.spapi.ApiError) as raised:
+            call(*arguments)
+        self.assertEqual(raised.exception.name, name, raised.exception)

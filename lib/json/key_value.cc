@@ -1,0 +1,41 @@
+#include "lib/json/key_value.h"
+
+#include <limits>
+
+#include "lib/json/changes.h"
+#include "lib/json/fields.h"
+
+namespace storpool::json {
+
+Json JsonOf(const KeyValueBucketsAnswer& answer) {
+  Json buckets = Json::object();
+  for (const auto& one : answer.buckets()) buckets[one.bucket()] = one.version();
+  return {{"buckets", std::move(buckets)}};
+}
+
+Json BucketJson(const std::string& bucket, const KeyValueReadAnswer& answer) {
+  Json pairs = Json::object();
+  for (const Tag& value : answer.values()) pairs[value.name()] = value.value();
+  return {{"name", bucket}, {"version", answer.version()}, {"pairs", std::move(pairs)}};
+}
+
+Json JsonOf(const KeyValueChangeAnswer& answer) {
+  Json json = JsonOfChange(answer.generation(), "");
+  json["version"] = answer.version();
+  return json;
+}
+
+absl::StatusOr<KeyValueChangeRequest> ReadKeyValueSet(const std::string& bucket, const Json& body) {
+  Fields fields(body, "KV/Set");
+  KeyValueChangeRequest request;
+  request.set_what(KeyValueChangeRequest::SET);
+  request.set_bucket(bucket);
+  if (auto version = fields.Number("runIfVersionIs", 0, std::numeric_limits<int64_t>::max())) {
+    request.set_run_if_version_is(*version);
+  }
+  fields.Tags("set", request.mutable_set());
+  if (absl::Status s = fields.Finish(); !s.ok()) return s;
+  return request;
+}
+
+}  // namespace storpool::json
