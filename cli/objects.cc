@@ -87,6 +87,10 @@ absl::StatusOr<Output> InfoOutput(Session& session, const std::string& name, boo
                 .table = Table::Properties(std::move(lines))};
 }
 
+std::string NotCounted(const std::string& missing) {
+  return missing.empty() ? "" : absl::StrCat("not everything stored is counted: ", missing, "\n");
+}
+
 absl::StatusOr<Output> DescribeOutput(Session& session, const std::string& name) {
   const absl::StatusOr<uint64_t> generation = GenerationForJson(session);
   if (!generation.ok()) return generation.status();

@@ -16,6 +16,8 @@ std::string ParentOf(const VolumeInfoAnswer& info);
 
 // "volume NAME info", "snapshot NAME info".
 absl::StatusOr<Output> InfoOutput(Session& session, const std::string& name, bool snapshot);
+// A line that says why sums of what is stored are too low; empty if they are not.
+std::string NotCounted(const std::string& missing);
 // The disks of its chains.
 absl::StatusOr<Output> DescribeOutput(Session& session, const std::string& name);
 // How these are: all, or one.

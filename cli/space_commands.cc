@@ -1,6 +1,7 @@
 // volume usedSpace, snapshot space: what is stored, what it costs, what a deletion would free.
 #include "absl/strings/str_cat.h"
 #include "cli/commands.h"
+#include "cli/objects.h"
 #include "cli/size.h"
 #include "lib/json/volumes.h"
 
@@ -37,7 +38,10 @@ absl::StatusOr<Output> Space(Session& session, const std::string& name, bool sna
   const char* what = snapshots ? " snapshot" : " volume";
   table.AddTotals({absl::StrCat(answer->all_size(), what, answer->all_size() == 1 ? "" : "s"),
                    FormatSize(size), FormatSize(stored), FormatSize(used), FormatSize(raw), ""});
-  return Output{.data = data, .generation = answer->generation(), .table = table};
+  return Output{.data = data,
+                .generation = answer->generation(),
+                .table = table,
+                .text = NotCounted(answer->missing())};
 }
 
 absl::StatusOr<Output> Volumes(Session& session, const Arguments& arguments) {

@@ -16,11 +16,14 @@ namespace {
 using Align = Table::Align;
 using Shown = Table::Shown;
 
-using SpaceByName = std::map<std::string, SpaceListAnswer::One>;
+struct Space {
+  std::map<std::string, SpaceListAnswer::One> by_id;
+  std::string missing;
+};
 
 // What they hold. Metadata asks the nodes for it, which takes a moment.
-absl::StatusOr<SpaceByName> SpaceOf(Session& session, const std::string& name) {
-  SpaceByName space;
+absl::StatusOr<Space> SpaceOf(Session& session, const std::string& name) {
+  Space space;
   for (const bool snapshots : {false, true}) {
     SpaceListRequest request;
     request.set_snapshots(snapshots);
@@ -30,7 +33,8 @@ absl::StatusOr<SpaceByName> SpaceOf(Session& session, const std::string& name) {
     // An older metadata daemon counts nothing.
     if (absl::IsUnimplemented(answer.status())) return space;
     if (!answer.ok()) return answer.status();
-    for (const SpaceListAnswer::One& one : answer->all()) space[one.global_id()] = one;
+    for (const SpaceListAnswer::One& one : answer->all()) space.by_id[one.global_id()] = one;
+    if (!answer->missing().empty()) space.missing = answer->missing();
     if (!name.empty()) break;
   }
   return space;
@@ -102,10 +106,10 @@ Table StatusTable() {
                 {"reason", Align::kLeft, false, Shown::kPrograms}});
 }
 
-void AddRow(const VolumeStatus& status, const SpaceByName& space, Table& table, Sums& sums) {
-  const auto it = space.find(status.global_id());
+void AddRow(const VolumeStatus& status, const Space& space, Table& table, Sums& sums) {
+  const auto it = space.by_id.find(status.global_id());
   Cell allocated = "-", stored = "-", raw = "-";
-  if (it != space.end()) {
+  if (it != space.by_id.end()) {
     allocated = AllocatedPercent(it->second.stored_bytes(), status.size_bytes());
     stored = SizeCell(it->second.stored_bytes());
     raw = SizeCell(it->second.raw_bytes());
@@ -143,7 +147,7 @@ absl::StatusOr<Output> StatusOutput(Session& session, const std::string& name, b
   const absl::StatusOr<VolumeStatusAnswer> answer =
       session.admin.Call(&Admin::StubInterface::VolumeStatus, request);
   if (!answer.ok()) return answer.status();
-  absl::StatusOr<SpaceByName> space = SpaceByName();
+  absl::StatusOr<Space> space = Space();
   if (!quick && session.options.form != Form::kJson) space = SpaceOf(session, name);
   if (!space.ok()) return space.status();
   Table table = StatusTable();
@@ -154,7 +158,7 @@ absl::StatusOr<Output> StatusOutput(Session& session, const std::string& name, b
     sums.Add(status);
     AddRow(status, *space, table, sums);
   }
-  const bool counted = !space->empty();
+  const bool counted = !space->by_id.empty();
   table.AddTotals({absl::StrCat(sums.all, sums.all == 1 ? " volume" : " volumes"),
                    FormatSize(sums.size), "", "",
                    counted ? AllocatedPercent(sums.stored, sums.size) : "-",
@@ -164,7 +168,7 @@ absl::StatusOr<Output> StatusOutput(Session& session, const std::string& name, b
   return Output{.data = data,
                 .generation = *generation,
                 .table = table,
-                .text = sums.reasons,
+                .text = sums.reasons + NotCounted(space->missing),
                 .work_goes_on = sums.goes_on,
                 .all_well = sums.up == sums.all,
                 .progress = sums.Progress()};

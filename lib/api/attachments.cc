@@ -110,9 +110,10 @@ void Admin::Call(const AttachListRequest&, Done<AttachListAnswer> done) {
 
 namespace {
 
-// Everything that the entries ask for is there, or gone. `missing`: clients that are not there are
-// waited for.
-bool IsReassigned(const ReassignRequest& request, bool missing, const metadata::State& state,
+enum class WaitFor { kDetached, kClientsThere, kAll };
+
+// Everything that is waited for is there, or gone.
+bool IsReassigned(const ReassignRequest& request, WaitFor what, const metadata::State& state,
                   const metadata::LiveView& live, std::string* refused) {
   for (const ReassignRequest::One& entry : request.entries()) {
     const absl::StatusOr<Volume> volume = state.FindVolume(entry.volume());
@@ -131,11 +132,12 @@ bool IsReassigned(const ReassignRequest& request, bool missing, const metadata::
       }
       if (leaves) return false;
     }
+    if (what == WaitFor::kDetached) continue;
     for (const uint32_t client : wanted) {
       const auto attached = state.attachments().find(Key(volume->id(), client));
       if (attached == state.attachments().end()) continue;  // detached again meanwhile
       if (!attached->second.attachment().device().empty()) continue;
-      if (missing || live.client(client).up) return false;
+      if (what == WaitFor::kAll || live.client(client).up) return false;
     }
   }
   return true;
@@ -151,16 +153,18 @@ void Admin::Call(const ReassignRequest& request, Done<ChangeAnswer> done) {
     if (!r.ok()) return done(r.status());
     ChangeAnswer answer;
     answer.set_generation(r->generation());
-    if (!request.wait()) return done(std::move(answer));
     const bool missing = !request.has_timeout_seconds() || request.timeout_seconds() != 0;
-    auto settled = [request, missing](const metadata::State& s, const metadata::LiveView& l) {
+    const WaitFor what = !request.wait() ? WaitFor::kDetached
+                         : missing       ? WaitFor::kAll
+                                         : WaitFor::kClientsThere;
+    auto settled = [request, what](const metadata::State& s, const metadata::LiveView& l) {
       std::string refused;
-      return IsReassigned(request, missing, s, l, &refused);
+      return IsReassigned(request, what, s, l, &refused);
     };
-    auto report = [this, request, missing, answer,
+    auto report = [this, request, what, answer,
                    done = std::move(done)](const absl::Status& waited) mutable {
       std::string refused;
-      IsReassigned(request, missing, state(), live(), &refused);
+      IsReassigned(request, what, state(), live(), &refused);
       if (!refused.empty()) return done(metadata::Busy(refused));
       if (waited.ok()) return done(std::move(answer));
       done(metadata::BusyForNow("not everything is attached in time; it goes on; see attach list"));

@@ -46,10 +46,9 @@ namespace {
 // Of a line, from its oldest layer up to `layer`.
 uint64_t StoredUpTo(const metadata::Leader::Space& space, uint64_t lineage, uint32_t layer) {
   uint64_t sum = 0;
-  auto it = space.lower_bound({lineage, 0});
-  for (; it != space.end() && it->first.first == lineage && it->first.second <= layer; ++it) {
-    sum += it->second.stored_bytes();
-  }
+  auto it = space.layers.lower_bound({lineage, 0});
+  const auto end = space.layers.upper_bound({lineage, layer});
+  for (; it != end; ++it) sum += it->second.stored_bytes();
   return sum;
 }
 
@@ -62,12 +61,12 @@ void AddSpace(const metadata::State& state, const metadata::Leader::Space& space
   one.set_size_bytes(volume.size_bytes());
   uint64_t lineage = volume.lineage();
   uint32_t layer = volume.snapshot() ? volume.layer() : state.NewestLayer(lineage);
-  const auto own = space.find({lineage, layer});
-  if (own != space.end()) one.set_stored_bytes(own->second.stored_bytes());
+  const auto own = space.layers.find({lineage, layer});
+  if (own != space.layers.end()) one.set_stored_bytes(own->second.stored_bytes());
   const Table& table = *state.FindTable(state.FindLine(lineage)->table());
   one.set_raw_bytes(one.stored_bytes() * table.replication());
   if (volume.snapshot()) {
-    if (own != space.end()) one.set_space_used_bytes(own->second.freed_bytes());
+    if (own != space.layers.end()) one.set_space_used_bytes(own->second.freed_bytes());
     return;
   }
   uint64_t used = StoredUpTo(space, lineage, layer);
@@ -99,13 +98,13 @@ void Admin::Call(const SpaceListRequest& request, Done<SpaceListAnswer> done) {
     for (const uint64_t ancestor : state().Ancestors(lineage)) lineages.insert(ancestor);
   }
   leader_.AskSpace(lineages, [this, wanted, done = std::move(done)](
-                                 absl::StatusOr<metadata::Leader::Space> space) mutable {
-    if (!space.ok()) return done(space.status());
+                                 const metadata::Leader::Space& space) mutable {
     SpaceListAnswer answer;
     for (const uint64_t id : wanted) {
       const Volume* volume = state().FindVolume(id);  // it may be gone by now
-      if (volume != nullptr) AddSpace(state(), *space, *volume, answer);
+      if (volume != nullptr) AddSpace(state(), space, *volume, answer);
     }
+    answer.set_missing(space.missing);
     answer.set_generation(state().cluster().generation());
     done(std::move(answer));
   });

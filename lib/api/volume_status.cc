@@ -52,7 +52,10 @@ VolumeStatus StatusOf(const Volume& volume, const Table& table, const TableHealt
 
 void AddWork(const metadata::Leader& leader, const Volume& volume, VolumeStatus& status) {
   const auto fill = leader.state().fills().find(volume.lineage());
-  if (volume.deleted()) {
+  const bool read = volume.snapshot() && leader.state().Clones(volume.lineage(), volume.layer()) > 0;
+  if (volume.deleted() && read) {
+    status.set_reason("deleted; it goes when the clones that read it are gone or rebased");
+  } else if (volume.deleted()) {
     const metadata::LineProgress::Work work = leader.lines().WorkOn(volume.lineage());
     status.set_work("deleting");
     status.set_work_all(work.all);

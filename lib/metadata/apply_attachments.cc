@@ -105,10 +105,10 @@ void State::BeginDetach(const Attachment& a, bool force, Outcome& out) {
     RemoveAttachment(a.volume(), a.client(), out);
     return;
   }
-  if (force) return StartFence(a, FenceRecord::FORCE_DETACH, out);
-  record.mutable_attachment()->set_detaching(true);
-  record.clear_detach_error();
+  record.clear_detach_error();  // of an earlier try
+  if (!force) record.mutable_attachment()->set_detaching(true);
   PutAttachment(record);
+  if (force) return StartFence(a, FenceRecord::FORCE_DETACH, out);
   Touch(SectionOf(a.client()), out);
 }
 

@@ -41,9 +41,9 @@ absl::StatusOr<State::NewVolume> State::PlanVolume(const CreateVolume& c,
   volume.set_name(create.name());
   volume.set_size_bytes(create.size_bytes());
   if (volume.size_bytes() == 0) {
-    volume.set_size_bytes(parent != nullptr ? parent->size_bytes()
-                          : t == nullptr    ? 0
-                                            : t->size_bytes());
+    // A parent that is named has its size; one that the template has may have less than its volumes.
+    if (t != nullptr && create.parent().empty()) volume.set_size_bytes(t->size_bytes());
+    if (parent != nullptr && volume.size_bytes() == 0) volume.set_size_bytes(parent->size_bytes());
   }
   if (volume.size_bytes() == 0) {
     return InvalidParam(absl::StrCat(what, " needs a size: its template has none"));
@@ -171,10 +171,13 @@ absl::Status State::Do(const UpdateVolume& c, Outcome& out) {
   if (update.has_template_name() && !update.template_name().empty()) {
     const Template* t = FindTemplate(update.template_name());
     if (t == nullptr) return NoTemplate(update.template_name());
-    if (t->id() != volume.template_id()) {
+    // A snapshot lies where its volume does; only what is cloned from it follows the template.
+    if (t->id() != volume.template_id() && !volume.snapshot()) {
       return InvalidParam(absl::StrCat(NameOf(*found), " stays with its template; make a clone in ",
                                        "template ", update.template_name(), " instead"));
     }
+    volume.set_template_id(t->id());
+    volume.set_template_name(t->name());
   }
   SP_RETURN_IF_ERROR(CheckTags(update.tags()));
   MergeTags(update.tags(), volume);

@@ -117,7 +117,7 @@ void Leader::AskSpace(const std::set<uint64_t>& lineages, SpaceDone done) {
   question.deadline = reactor_.Now() + options_.space_time;
   question.done = std::move(done);
   std::map<uint32_t, std::set<uint64_t>> by_node;
-  std::string missing;
+  std::string& missing = question.space.missing;
   for (uint64_t lineage : lineages) {
     const Line* line = state_.FindLine(lineage);
     if (line == nullptr) continue;
@@ -129,7 +129,7 @@ void Leader::AskSpace(const std::set<uint64_t>& lineages, SpaceDone done) {
       }
       const DiskRecord* disk = state_.FindDisk(tail);
       if (!named.opened() || disk == nullptr) {
-        missing = "some chains are not open: try again when they are";
+        missing = "some chains are not open";
       } else {
         by_node[disk->disk().node()].insert(lineage);
       }
@@ -148,7 +148,6 @@ void Leader::AskSpace(const std::set<uint64_t>& lineages, SpaceDone done) {
     question.waits_for.insert(node);
     peer->link->Send(message);
   }
-  if (!missing.empty()) question.failure = missing;
   questions_.emplace(id, std::move(question));
   Changed();
 }
@@ -157,7 +156,7 @@ void Leader::Handle(PeerState& peer, const SpaceAnswer& message) {
   const auto it = questions_.find(message.id());
   if (it == questions_.end() || !it->second.waits_for.contains(peer.id)) return;
   for (const LayerSpace& layer : message.layers()) {
-    LayerSpace& sum = it->second.sums[{layer.lineage(), layer.layer()}];
+    LayerSpace& sum = it->second.space.layers[{layer.lineage(), layer.layer()}];
     sum.set_stored_bytes(sum.stored_bytes() + layer.stored_bytes());
     sum.set_freed_bytes(sum.freed_bytes() + layer.freed_bytes());
   }
@@ -169,22 +168,17 @@ void Leader::FinishQuestions() {
   std::vector<SpaceQuestion> finished;
   for (auto it = questions_.begin(); it != questions_.end();) {
     SpaceQuestion& question = it->second;
-    for (uint32_t node : question.waits_for) {
-      if (FindPeer(Kind::kNode, node) == nullptr || reactor_.Now() >= question.deadline) {
-        question.failure = absl::StrCat("node ", node, " did not answer");
-      }
-    }
-    const bool over = question.waits_for.empty() || !question.failure.empty();
+    const bool late = reactor_.Now() >= question.deadline;
+    std::erase_if(question.waits_for, [&](uint32_t node) {
+      if (!late && FindPeer(Kind::kNode, node) != nullptr) return false;
+      question.space.missing = absl::StrCat("node ", node, " did not answer");
+      return true;
+    });
+    const bool over = question.waits_for.empty();
     if (over) finished.push_back(std::move(question));
     it = over ? questions_.erase(it) : std::next(it);
   }
-  for (SpaceQuestion& question : finished) {
-    if (question.failure.empty()) {
-      question.done(std::move(question.sums));
-    } else {
-      question.done(BusyForNow(absl::StrCat("what layers hold is not known: ", question.failure)));
-    }
-  }
+  for (SpaceQuestion& question : finished) question.done(std::move(question.space));
 }
 
 }  // namespace storpool::metadata

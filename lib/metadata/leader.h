@@ -75,10 +75,12 @@ class Leader : public control::PeerHandler {
   void WaitUntil(Condition condition, Duration timeout,
                  absl::AnyInvocable<void(absl::Status)> done);
 
-  // What each layer (lineage, layer) of these lineages holds, counted by the nodes now; an error if
-  // one of them does not answer.
-  using Space = std::map<State::Pair, LayerSpace>;
-  using SpaceDone = absl::AnyInvocable<void(absl::StatusOr<Space>)>;
+  // What each layer (lineage, layer) of these lineages holds, counted by the nodes now.
+  struct Space {
+    std::map<State::Pair, LayerSpace> layers;
+    std::string missing;  // why something is not counted; empty: all is
+  };
+  using SpaceDone = absl::AnyInvocable<void(Space)>;
   void AskSpace(const std::set<uint64_t>& lineages, SpaceDone done);
 
   const State& state() const { return state_; }
@@ -251,8 +253,7 @@ class Leader : public control::PeerHandler {
   struct SpaceQuestion {
     Instant deadline;
     std::set<uint32_t> waits_for;  // nodes
-    Space sums;
-    std::string failure;
+    Space space;
     SpaceDone done;
   };
   std::map<uint64_t, SpaceQuestion> questions_;

@@ -186,21 +186,6 @@ std::vector<uint32_t> DisksOf(const Waiting& move) {
   return disks;
 }
 
-// A node does not talk with itself: a new mirror cannot receive from a disk of its own node, nor
-// stand beside one; it can take its place if the chain has as many mirrors as can be.
-uint32_t NeighbourOf(const State& state, const ChainRecord& record, uint32_t target) {
-  const std::vector<uint32_t> serving = ServingOf(Standing(record));
-  const DiskRecord* disk = state.FindDisk(target);
-  for (uint32_t other : serving) {
-    const DiskRecord* there = state.FindDisk(other);
-    if (disk == nullptr || there == nullptr || there->disk().node() != disk->disk().node())
-      continue;
-    const bool swaps = serving.size() == kReplicationMax && !Has(record.desired(), other);
-    if (other == serving.back() || !swaps) return other;
-  }
-  return target;
-}
-
 }  // namespace
 
 RelocationTurn TakeTurns(const State& state, const LiveView& live,
@@ -243,17 +228,12 @@ RelocationTurn TakeTurns(const State& state, const LiveView& live,
     for (uint32_t disk : move.targets) {
       const DiskRoom* room = live.room(disk);
       const bool fits = room != nullptr && RoomOf(*room) >= bytes;
-      const uint32_t neighbour = NeighbourOf(state, *state.FindChain(move.chain), disk);
       if (!present.contains(disk)) {
         turn.blocked = absl::StrCat("disk ", disk, " is to get chains and is not up");
-      } else if (neighbour != disk) {
-        turn.blocked = absl::StrCat("disk ", disk, " is to get chains of disk ", neighbour,
-                                    ", which is on the same node; put disks of other nodes into ",
-                                    "the group");
       } else if (!fits) {
         turn.blocked = absl::StrCat("disk ", disk, " has no room for more");
       }
-      may = may && fits && neighbour == disk && present.contains(disk);
+      may = may && fits && present.contains(disk);
     }
     if (!may) continue;
     for (uint32_t disk : DisksOf(move)) ++moving[disk];

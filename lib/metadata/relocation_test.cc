@@ -274,27 +274,6 @@ TEST_F(RelocationTest, WithoutRoomNothingMovesAndItIsSaidWhy) {
   EXPECT_EQ(cluster.leader().live().relocation_blocked(), "");
 }
 
-TEST_F(RelocationTest, AMirrorIsNotMovedToItsOwnNodeAndItIsSaidWhy) {
-  cluster.Standard(3, 2);
-  cluster.AddNode(4, {40, 41});
-  cluster.Run(Duration::Seconds(1));
-  ASSERT_TRUE(Group("default", {40}, {10}).ok());
-  RunWatching(Duration::Seconds(30), 2);
-  ASSERT_EQ(ToMove(), 0u);
-  ASSERT_GT(Serving(40), 0u);
-  ASSERT_TRUE(Group("default", {41}, {40}).ok());
-  RunWatching(Duration::Seconds(30), 2);
-  // Whoever can go through another node does; the rest waits, and takes nobody's turn.
-  for (const auto& [raw, chain] : cluster.state().chains()) {
-    std::set<uint32_t> nodes;
-    for (const ChainMember& m : chain.config().named().members()) {
-      EXPECT_TRUE(nodes.insert(m.disk() / 10).second);
-    }
-  }
-  EXPECT_NE(cluster.leader().live().relocation_blocked().find("which is on the same node"),
-            std::string::npos);
-}
-
 TEST_F(RelocationTest, ANodeThatDiesMeanwhileDelaysOnly) {
   cluster.Standard(5, 3);
   ASSERT_TRUE(SoftEject(20, Disk::SOFT_EJECT_ON).ok());

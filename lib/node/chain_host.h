@@ -62,6 +62,7 @@ class ChainHost {
   // The disk serves in the newest config that this member has adopted, as its head, as its tail.
   bool is_head() const;
   bool is_tail() const;
+  Epoch epoch() const { return replica_.config().named.epoch; }
   Instant deadline() const { return deadline_; }
   // The deadline is over.
   void OnTimer();

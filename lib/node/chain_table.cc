@@ -24,6 +24,17 @@ ChainTable::ChainTable(Services& services)
       timer_(services.reactor, [this] { OnTimer(); }),
       queue_timer_(services.reactor, [this] { DeliverQueued(); }) {}
 
+template <class F>
+ChainHost* ChainTable::Find(ChainId chain, F&& is_right) const {
+  const auto it = by_chain_.find(chain);
+  if (it == by_chain_.end()) return nullptr;
+  ChainHost* found = nullptr;
+  for (ChainHost* host : it->second) {
+    if (is_right(*host) && (found == nullptr || host->epoch() > found->epoch())) found = host;
+  }
+  return found == nullptr ? it->second.front() : found;
+}
+
 void ChainTable::Add(ChainHost& host) {
   all_.push_back(&host);
   by_chain_[host.chain()].push_back(&host);
@@ -37,21 +48,20 @@ DiskHost* ChainTable::DiskHere(DiskId disk) const {
 }
 
 ChainHost* ChainTable::HeadOf(ChainId chain) const {
-  const auto it = by_chain_.find(chain);
-  if (it == by_chain_.end()) return nullptr;
-  for (ChainHost* host : it->second) {
-    if (host->is_head()) return host;
-  }
-  return it->second.front();
+  return Find(chain, [](const ChainHost& host) { return host.is_head(); });
 }
 
 ChainHost* ChainTable::TailOf(ChainId chain) const {
-  const auto it = by_chain_.find(chain);
-  if (it == by_chain_.end()) return nullptr;
-  for (ChainHost* host : it->second) {
-    if (host->is_tail()) return host;
+  return Find(chain, [](const ChainHost& host) { return host.is_tail(); });
+}
+
+void ChainTable::Introduce(ChainHost& host) const {
+  for (const DiskHost* d : disks_) {
+    if (d->id() == host.disk().id()) continue;
+    host.Step([&](chain::Replica& r, Instant now, chain::Effects& out) {
+      r.OnMemberConnected(d->here(), now, out);
+    });
   }
-  return it->second.front();
 }
 
 void ChainTable::Deliver(wire::Message&& message) {

@@ -27,7 +27,11 @@ class ChainTable {
   // nullptr: not a disk of this node.
   DiskHost* DiskHere(DiskId disk) const;
 
-  // The replica that orders writes, or answers reads, of the chain, if it is here; else any.
+  // Tells a new replica which other disks of its node there are: as near as a connected one.
+  void Introduce(ChainHost& host) const;
+
+  // The replica that orders writes, or answers reads, of the chain, if it is here; else any. One of
+  // another disk, which was left out, may take itself for it still: the highest epoch is right.
   ChainHost* HeadOf(ChainId chain) const;
   ChainHost* TailOf(ChainId chain) const;
   // In the order in which they were made.
@@ -47,6 +51,8 @@ class ChainTable {
  private:
   void OnTimer();
   void DeliverQueued();
+  template <class F>
+  ChainHost* Find(ChainId chain, F&& is_right) const;
 
   Services& services_;
   std::vector<DiskHost*> disks_;

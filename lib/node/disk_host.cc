@@ -127,6 +127,7 @@ ChainHost& DiskHost::FindOrMake(ChainId chain) {
     record.chain = chain;
     host = std::make_unique<ChainHost>(services_, *this, record, std::nullopt);
     services_.chains->Add(*host);
+    services_.chains->Introduce(*host);
     services_.peers->Introduce(*host);
   }
   return *host;

@@ -20,25 +20,20 @@ Leases::Leases(Services& services)
       refresh_(services.reactor, [this] { Refresh(); }),
       ask_(services.reactor, [this] { AskDue(); }) {}
 
-std::optional<NodeId> Leases::OtherNodeOf(DiskId disk) const {
-  const std::optional<NodeId> node = services_.peers->NodeOf(disk);
-  return node == services_.self ? std::nullopt : node;
-}
-
 Instant Leases::CoveredUntil(DiskId member) const {
-  const std::optional<NodeId> node = OtherNodeOf(member);
+  const std::optional<NodeId> node = services_.peers->NodeOf(member);
   return node ? holder_.CoveredUntil(Key(*node)) : Instant();
 }
 
 Instant Leases::PromisedUntil(DiskId tail) const {
-  const std::optional<NodeId> node = OtherNodeOf(tail);
+  const std::optional<NodeId> node = services_.peers->NodeOf(tail);
   return node ? granter_.PromisedUntil(Key(*node)) : Instant();
 }
 
 Duration Leases::LongestLease() const { return Duration::Millis(kLeaseMs + kLeaseMarginMs); }
 
 void Leases::NameAgainst(DiskId tail, ChainId chain, Epoch epoch) {
-  const std::optional<NodeId> node = OtherNodeOf(tail);
+  const std::optional<NodeId> node = services_.peers->NodeOf(tail);
   if (node) granter_.NameAgainst(Key(*node), chain, epoch);
 }
 
@@ -74,8 +69,8 @@ void Leases::Refresh() {
     const model::ChainConfig& config = host->replica().config().named;
     if (!config.opened || !host->is_tail()) continue;
     for (const model::Member& m : config.members) {
-      if (m.role != model::Role::kServing) continue;
-      const std::optional<NodeId> node = OtherNodeOf(m.disk);
+      if (m.role != model::Role::kServing || m.disk == host->disk().id()) continue;
+      const std::optional<NodeId> node = services_.peers->NodeOf(m.disk);
       if (node) asked_.insert(*node);
     }
   }
@@ -87,9 +82,15 @@ void Leases::AskDue() {
   if (wanted_until_ <= now) return ask_.Stop();
   Instant next = Instant::Max();
   for (NodeId node : asked_) {
-    if (!services_.peers->IsReady(node)) continue;  // OnPeerReady comes back to it
+    const bool here = node == services_.self;  // another disk of this node serves too
+    if (!here && !services_.peers->IsReady(node)) continue;  // OnPeerReady comes back to it
     if (holder_.NextAsk(Key(node)) <= now) {
-      services_.peers->SendToNode(node, holder_.Ask(Key(node), now));
+      const wire::PromiseRequest request = holder_.Ask(Key(node), now);
+      if (here) {
+        OnAnswer(node, OnRequest(node, request));
+      } else {
+        services_.peers->SendToNode(node, request);
+      }
     }
     next = std::min(next, holder_.NextAsk(Key(node)));
   }

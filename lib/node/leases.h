@@ -38,7 +38,6 @@ class Leases : public chain::LeaseView {
 
  private:
   static chain::ReactorKey Key(NodeId node) { return node.value(); }
-  std::optional<NodeId> OtherNodeOf(DiskId disk) const;
   void Refresh();
   void AskDue();
 

@@ -184,6 +184,7 @@ absl::Status Node::Impl::Listen() {
   services_.Log(env::LogLevel::kInfo,
                 absl::StrCat("node ", options_.id.value(), " listens at ", listener_->address(),
                              " with ", disks_.size(), " disks"));
+  for (ChainHost* host : chains_.all()) chains_.Introduce(*host);
   // Only now: the last map leads to connections, and our hello must name every disk.
   for (const auto& disk : disks_) metadata_.LoadFrom(*disk);
   metadata_.Start();

@@ -49,15 +49,22 @@ TestNode::~TestNode() {
   cluster.Remove(this);
 }
 
-absl::Status TestNode::Format(bool overwrite) {
+absl::Status TestNode::Format(bool overwrite) { return FormatAs(disk, id, overwrite); }
+
+absl::Status TestNode::AddSecondDisk() {
+  second = std::make_unique<env::MemoryDisk>(uint64_t{1} << 30);
+  return FormatAs(*second, id + kSecondDisk, false);
+}
+
+absl::Status TestNode::FormatAs(env::MemoryDisk& there, uint16_t number, bool overwrite) {
   env::ManualReactor own;
   BufferPool pool;
-  env::MemoryDevice own_device(own, &disk);
+  env::MemoryDevice own_device(own, &there);
   absl::Status status = absl::UnavailableError("did not end");
   chunkstore::Format(own_device, own, pool,
                      {.cluster = cluster_uuid,
-                      .disk = DiskId(id),
-                      .store = StoreId(1000u + id),
+                      .disk = DiskId(number),
+                      .store = StoreId(1000u + number),
                       .overwrite = overwrite},
                      [&](absl::Status s) { status = s; });
   own.RunUntilIdle();
@@ -77,6 +84,10 @@ absl::Status TestNode::Start() {
   options.secret = secret;
   options.listen_address = absl::StrCat("n", id, ":", port == 0 ? 7000 + id : port);
   options.disks = {{device.get(), absl::StrCat("disk-", id), "file"}};
+  if (second != nullptr) {
+    second_device = std::make_unique<env::MemoryDevice>(*reactor, second.get());
+    options.disks.push_back({second_device.get(), absl::StrCat("second-", id), "file"});
+  }
   node = std::make_unique<Node>(options, *reactor, *network, *entropy, log, *link);
   std::optional<absl::Status> result;
   node->Start([&](absl::Status s) { result = s; });
@@ -94,6 +105,7 @@ absl::Status TestNode::Stop() {
 
 void TestNode::Crash() {
   device.reset();  // nobody is called any more
+  second_device.reset();
   node.reset();
   if (link != nullptr) cluster.Forget(link.get());
   link.reset();
@@ -101,6 +113,7 @@ void TestNode::Crash() {
   network.reset();
   reactor.reset();
   disk.LandAbandoned();
+  if (second != nullptr) second->LandAbandoned();
 }
 
 // ---- TestClient
@@ -249,11 +262,13 @@ void TestCluster::SendDisks(TestLink& link) {
     node.set_id(id);
     node.set_name(absl::StrCat("n", id));
     node.set_address(address);
+  }
+  for (const auto& [id, here] : disks_) {
     storpool::Disk& disk = *section.mutable_disks()->add_disks();
     disk.set_id(id);
-    disk.set_node(id);
-    disk.set_store(disks_[id].store());
-    disk.set_address(address);
+    disk.set_node(nodes_of_disks_[id]);
+    disk.set_store(here.store());
+    disk.set_address(addresses_[nodes_of_disks_[id]]);
     disk.set_state(storpool::Disk::UP);
   }
   link.Deliver(message);
@@ -289,7 +304,10 @@ void TestCluster::OnMessage(TestLink& link, const ToMetadata& message) {
     const NodeHere& node = message.register_().node();
     links_[&link] = static_cast<uint16_t>(node.id());
     addresses_[static_cast<uint16_t>(node.id())] = node.address();
-    for (const auto& d : node.disks()) disks_[static_cast<uint16_t>(d.id())] = d;
+    for (const auto& d : node.disks()) {
+      disks_[static_cast<uint16_t>(d.id())] = d;
+      nodes_of_disks_[static_cast<uint16_t>(d.id())] = static_cast<uint16_t>(node.id());
+    }
     ++disks_version_;
     FromMetadata answer;
     answer.mutable_registered()->set_term(1);

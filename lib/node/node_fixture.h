@@ -1,5 +1,5 @@
-// For the tests of this folder: nodes with a disk each, a client and a metadata that does as it is
-// told, all in one thread under virtual time.
+// For the tests of this folder: nodes with a disk each, or two, a client and a metadata that does
+// as it is told, all in one thread under virtual time.
 #pragma once
 
 #include <cstdint>
@@ -63,27 +63,35 @@ class TestLink : public control::MetadataLink {
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
-// A node with one disk, over its lives.
+inline constexpr uint16_t kSecondDisk = 10;  // of node n: disk n + 10
+
+// A node with one disk, or two, over its lives.
 struct TestNode {
   TestNode(TestCluster& cluster, uint16_t id);
   ~TestNode();
 
   absl::Status Format(bool overwrite = false);
+  absl::Status AddSecondDisk();  // before the next start
   absl::Status Start();
   absl::Status Stop();
   void Crash();
 
+ private:
+  absl::Status FormatAs(env::MemoryDisk& there, uint16_t number, bool overwrite);
+
+ public:
   TestCluster& cluster;
-  const uint16_t id;
+  const uint16_t id;  // its own, and its first disk's
   std::string secret = kSecret;
   std::array<uint8_t, 16> cluster_uuid = {1, 2, 3};
   uint16_t port = 0;
   env::MemoryDisk disk;
+  std::unique_ptr<env::MemoryDisk> second;
   LinesLog log;
   uint64_t lives = 0;
 
   std::unique_ptr<env::ManualReactor> reactor;
-  std::unique_ptr<env::MemoryDevice> device;
+  std::unique_ptr<env::MemoryDevice> device, second_device;
   std::unique_ptr<env::Network> network;
   std::unique_ptr<SeededEntropy> entropy;
   std::unique_ptr<TestLink> link;
@@ -184,6 +192,7 @@ class TestCluster {
   std::vector<std::unique_ptr<env::ManualReactor>> client_reactors_;
   std::map<TestLink*, uint16_t> links_;  // those that have registered
   std::map<uint16_t, storpool::DiskHere> disks_;
+  std::map<uint16_t, uint16_t> nodes_of_disks_;
   std::map<uint16_t, std::string> addresses_;
   uint64_t disks_version_ = 0;
 };

@@ -114,6 +114,38 @@ TEST_F(ThreeNodes, TheMemberThatWasAwayIsResyncedAndServesAgain) {
   EXPECT_TRUE(Holds(client->Read(3, {40, 1}), Bytes(99)));
 }
 
+// A chain moves from one disk of a node to another one of it: both are members on the way, and the
+// new one is the tail.
+TEST_F(ThreeNodes, AMirrorMovesToAnotherDiskOfItsNode) {
+  const uint16_t second = 3 + kSecondDisk;
+  ASSERT_TRUE(cluster.node(3).Stop().ok());
+  client->Disconnect(3);
+  ASSERT_TRUE(cluster.node(3).AddSecondDisk().ok());
+  ASSERT_TRUE(cluster.node(3).Start().ok());
+  cluster.RunFor(Duration::Millis(100));
+  ASSERT_TRUE(cluster.NameAndOpen({1, 3}));
+  client->Connect(3);
+  for (uint32_t i = 0; i < 30; ++i) ASSERT_EQ(client->Write(1, i, Bytes(i + 1)), wire::Result::kOk);
+  ASSERT_TRUE(cluster.NameAndOpen({1, 3}, {second}));
+  ASSERT_EQ(client->Write(1, 30, Bytes(31)), wire::Result::kOk);
+  ASSERT_TRUE(
+      cluster.RunUntil(Duration::Seconds(5), [&] { return cluster.promotable.has_value(); }));
+  EXPECT_EQ(cluster.promotable->disk(), second);
+  ASSERT_TRUE(cluster.NameAndOpen({1, 3, second}));
+  ASSERT_EQ(client->Write(1, 31, Bytes(32)), wire::Result::kOk);
+  for (uint32_t i = 0; i < 32; ++i) EXPECT_TRUE(Holds(client->Read(3, {i, 1}), Bytes(i + 1))) << i;
+  // Without the tail of this node its neighbour waits for the promise that it gave, as another's.
+  ASSERT_TRUE(cluster.NameAndOpen({1, 3}));
+  ASSERT_EQ(client->Write(1, 32, Bytes(33)), wire::Result::kOk);
+  ASSERT_TRUE(cluster.NameAndOpen({1, 3}, {second}));
+  cluster.promotable.reset();
+  ASSERT_TRUE(
+      cluster.RunUntil(Duration::Seconds(5), [&] { return cluster.promotable.has_value(); }));
+  ASSERT_TRUE(cluster.NameAndOpen({1, second}));
+  ASSERT_EQ(client->Write(1, 33, Bytes(34)), wire::Result::kOk);
+  for (uint32_t i = 0; i < 34; ++i) EXPECT_TRUE(Holds(client->Read(3, {i, 1}), Bytes(i + 1))) << i;
+}
+
 TEST_F(ThreeNodes, AllCrashAndEveryAcknowledgedWriteIsThere) {
   for (uint32_t i = 0; i < 20; ++i) ASSERT_EQ(client->Write(1, i, Bytes(i)), wire::Result::kOk);
   Random random(5);

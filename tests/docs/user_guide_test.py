@@ -20,21 +20,29 @@ LIMIT_S = 600
 
 
 def commands(text):
-    """The lines of all blocks for a shell, with the line of the page that each stands in."""
-    inside = False
+    """The lines of all blocks for a shell or for cron, with the line of the page that each stands
+    in. What cron would run at its time is run once."""
+    inside = ""
     for number, line in enumerate(text.splitlines(), 1):
         if line.startswith("```"):
-            inside = line == "```sh"
-        elif inside:
+            inside = line[3:]
+        elif inside == "sh":
             yield number, line
+        elif inside == "cron":
+            yield number, line.split(None, 5)[5].replace("\\%", "%")
 
 
 def on_this_machine(text, folder):
     """`text` with folders and ports of the test's own, and disks that are quick to make."""
     for path in ("/var/lib/storpool", "/srv", "/etc/storpool"):
         text = text.replace(path, os.path.join(folder, os.path.basename(path)))
-    for port in sorted(set(re.findall(r"127\.0\.0\.1:(\d+)", text))):
-        text = text.replace(f"127.0.0.1:{port}", f"127.0.0.1:{free_port()}")
+    ports = {}
+    for port in re.findall(r"127\.0\.0\.1:(\d+)", text):
+        while port not in ports:
+            free = free_port()
+            if free not in ports.values():
+                ports[port] = free
+    text = re.sub(r"127\.0\.0\.1:(\d+)", lambda m: f"127.0.0.1:{ports[m.group(1)]}", text)
     return re.sub(r"(disk init .*) size 10G", r"\1 size 768M sparse", text)
 
 
@@ -45,8 +53,8 @@ def known(line):
         return []
     number = re.search(r"--id=(\d+)", line)
     disks = re.search(r"--disks=(\S+)", line)
-    return [f"until_known {daemon.group(1)} {number.group(1) if number else 0} "
-            f"{len(disks.group(1).split(',')) if disks else 0}"]
+    ids = re.findall(r"disk(\d+)(?=,|$)", disks.group(1)) if disks else []
+    return [" ".join(["until_known", daemon.group(1), number.group(1) if number else "0", *ids])]
 
 
 def script(text):
@@ -55,18 +63,23 @@ def script(text):
     for number, line in commands(text):
         quoted = line.replace("'", "'\\''")
         lines += [f"echo '{GUIDE}:{number}: {quoted}'", line, *known(line)]
+    lines.append("storpoolctl status | grep '^cluster home.one healthy:'")
     return "\n".join(lines)
 
 
-# until_known DAEMON ID DISKS. People are not as fast as this script.
+# until_known DAEMON ID [DISK...]. People are not as fast as this script.
 KNOWN = """
 is_known() {
-  case $1 in
+  local daemon=$1 id=$2 disk
+  shift 2
+  case $daemon in
     storpool_metadata) storpoolctl status ;;
-    storpool_client) storpoolctl -r service list | grep -P "^client\\t$2\\trunning" ;;
+    storpool_client) storpoolctl -r service list | grep -P "^client\\t$id\\trunning" ;;
     storpool_node)
-      storpoolctl -r service list | grep -P "^server\\t$2\\trunning" &&
-        [ "$(storpoolctl -r disk list | grep -cP "^\\d+\\t$2\\t.*\\t(up|syncing)\\t")" -ge "$3" ] ;;
+      storpoolctl -r service list | grep -P "^server\\t$id\\trunning" || return 1
+      for disk; do
+        storpoolctl -r disk list | grep -P "^$disk\\t$id\\t.*\\t(up|syncing)\\t" || return 1
+      done ;;
   esac >/dev/null 2>&1
 }
 until_known() {

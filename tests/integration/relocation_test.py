@@ -95,6 +95,23 @@ class RelocationTest(unittest.TestCase):
             self.assertGreater(sum(reads[n] for n in (301, 401)), 0)
             self.assertEqual(sum(reads[n] for n in (101, 201)), 0)
 
+    def test_moves_between_the_disks_of_one_node(self):
+        with RunningCluster(size_mib=64, disk_size="512M", disks_per_node=2) as cluster:
+            hdd, ssd = (101, 201, 301), (102, 202, 302)
+            group(cluster, "hdd", *hdd)
+            group(cluster, "ssd", *ssd)
+            load = Load(cluster, blocks=4096, seed=24)
+            self.assertGreater(sum(disks(cluster)[n]["chains"] for n in ssd), 0)
+            cluster.ctl("template", "t", "update", "placeAll", "hdd", "placeHead", "hdd",
+                        "placeTail", "hdd", "propagate", "yes")
+            wait_moved(cluster, lambda: all(
+                disk["chains"] == (64 if number in hdd else 0)
+                for number, disk in disks(cluster).items()))
+            cluster.ctl("template", "t", "update", "placeTail", "ssd", "propagate", "yes")
+            wait_moved(cluster, lambda: sum(disks(cluster)[n]["chains"] for n in ssd) == 64 and
+                       sum(disks(cluster)[n]["chains"] for n in hdd) == 128)
+            load.end(self)
+
     def test_a_thousand_volumes_are_changed_at_once(self):
         with RunningCluster(size_mib=64, replication=2) as cluster:
             for number in range(VOLUMES):
