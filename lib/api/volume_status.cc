@@ -52,8 +52,9 @@ VolumeStatus StatusOf(const Volume& volume, const Table& table, const TableHealt
 
 void AddWork(const metadata::Leader& leader, const Volume& volume, VolumeStatus& status) {
   const auto fill = leader.state().fills().find(volume.lineage());
-  const bool read = volume.snapshot() && leader.state().Clones(volume.lineage(), volume.layer()) > 0;
-  if (volume.deleted() && read) {
+  const bool is_read =
+      volume.snapshot() && leader.state().Clones(volume.lineage(), volume.layer()) > 0;
+  if (volume.deleted() && is_read) {
     status.set_reason("deleted; it goes when the clones that read it are gone or rebased");
   } else if (volume.deleted()) {
     const metadata::LineProgress::Work work = leader.lines().WorkOn(volume.lineage());

@@ -99,7 +99,8 @@ absl::Status State::Do(const Attach& c, Outcome& out) {
   return absl::OkStatus();
 }
 
-void State::BeginDetach(const Attachment& a, bool force, Outcome& out) {
+// By value: what it is of changes here.
+void State::BeginDetach(Attachment a, bool force, Outcome& out) {
   AttachmentRecord record = *attachments_.Find({a.volume(), a.client()});
   if (record.waits()) {  // it never had a session
     RemoveAttachment(a.volume(), a.client(), out);

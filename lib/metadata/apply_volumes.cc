@@ -41,7 +41,7 @@ absl::StatusOr<State::NewVolume> State::PlanVolume(const CreateVolume& c,
   volume.set_name(create.name());
   volume.set_size_bytes(create.size_bytes());
   if (volume.size_bytes() == 0) {
-    // A parent that is named has its size; one that the template has may have less than its volumes.
+    // A parent that is named gives its size; that of a template may be smaller than its volumes.
     if (t != nullptr && create.parent().empty()) volume.set_size_bytes(t->size_bytes());
     if (parent != nullptr && volume.size_bytes() == 0) volume.set_size_bytes(parent->size_bytes());
   }

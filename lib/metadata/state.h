@@ -304,7 +304,7 @@ class State {
   absl::Status CheckAttach(const Volume& volume, uint32_t client, Rights rights) const;
   void AddAttachment(Volume volume, uint32_t client, Rights rights, bool waits, Outcome& out);
   uint32_t LayerFor(const Volume& volume, Rights rights) const;
-  void BeginDetach(const Attachment& a, bool force, Outcome& out);
+  void BeginDetach(Attachment a, bool force, Outcome& out);
   absl::StatusOr<Move> PlanMove(const ReassignRequest::One& entry) const;
   bool IsBeingDetached(uint64_t volume) const;
   void ForgetWaiting(uint64_t volume, Outcome& out);
