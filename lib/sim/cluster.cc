@@ -11,6 +11,7 @@ namespace {
 
 constexpr Duration kLook = Duration::Millis(5);
 constexpr Duration kSetUpTime = Duration::Seconds(60);
+constexpr ClientId kReader(2);
 constexpr char kSecret[] = "of the virtual world";
 
 Duration Between(Random& random, int64_t low_us, int64_t high_us) {
@@ -37,9 +38,10 @@ Cluster::Cluster(ClusterOptions options)
             options_.load.may_lose_reads,
             {},
             kSecret},
-      load_(world_, options_.load),
+      load_(world_, options_.load, events_),
       metadata_(site_),
-      client_(site_, ClientId(1), load_) {
+      client_(site_, ClientId(1),
+              [this](const std::string& volume) { return volume == "v" ? &load_ : nullptr; }) {
   for (uint8_t& byte : site_.cluster) byte = static_cast<uint8_t>(world_.random().Below(256));
   network_.set_delay([this](const std::string& from, const std::string& to, size_t size_bytes) {
     return LinkDelay(from, to, size_bytes);
@@ -58,9 +60,15 @@ Cluster::Cluster(ClusterOptions options)
         site_, NodeId(static_cast<uint16_t>(n)), disks, disk,
         [this](DiskId id, const env::DeviceIo& io) { return DiskLatency(id, io); }));
   }
+  if (!options_.snapshots) return;
+  snapshots_.emplace(site_, metadata_, std::vector<SnapshotLoad::Source>{{"v", &load_}}, kReader);
+  reader_.emplace(site_, kReader, [this](const std::string& volume) -> ClientUser* {
+    return volume == snapshots_->reader().name() ? &snapshots_->reader() : nullptr;
+  });
 }
 
 Cluster::~Cluster() {
+  if (reader_) reader_->Crash();
   client_.Crash();
   for (auto& node : nodes_) node->Crash(false);
   metadata_.Crash(false);
@@ -90,6 +98,7 @@ absl::Status Cluster::SetUp() {
   SP_RETURN_IF_ERROR(metadata_.Do(init).status());
   for (auto& node : nodes_) node->Start();
   client_.Start();
+  if (reader_) reader_->Start();
   if (!Await(kSetUpTime, [this] {
         const metadata::State& state = metadata_.leader().state();
         return state.disks().size() ==
@@ -140,6 +149,7 @@ std::vector<std::string> Cluster::hosts() const {
   std::vector<std::string> hosts;
   for (const auto& node : nodes_) hosts.push_back(node->host());
   hosts.push_back(client_.host());
+  if (reader_) hosts.push_back(reader_->host());
   return hosts;
 }
 
@@ -169,6 +179,7 @@ void Cluster::Heal() {
     if (!node->running()) node->Start();
   }
   if (!client_.running()) client_.Start();
+  if (reader_ && !reader_->running()) reader_->Start();
 }
 
 absl::Status Cluster::CheckHealthy() {
@@ -205,9 +216,14 @@ bool Cluster::Await(Duration limit, const std::function<bool()>& done) {
   while (!done()) {
     if (world_.now() >= end) return false;
     world_.RunFor(kLook);
-    if (look_) look_();
+    Look();
   }
   return true;
+}
+
+void Cluster::Look() {
+  if (snapshots_) snapshots_->Act();
+  if (look_) look_();
 }
 
 }  // namespace storpool::sim

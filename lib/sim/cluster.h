@@ -7,12 +7,14 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "lib/sim/processes.h"
 #include "lib/sim/site.h"
+#include "lib/sim/snapshot_load.h"
 #include "lib/sim/workload.h"
 #include "lib/sim/world.h"
 
@@ -25,6 +27,8 @@ struct ClusterOptions {
   uint32_t replication = 3;
   uint64_t disk_bytes = uint64_t{1} << 30;
   bool volatile_cache = true;
+  // Whether snapshots are taken; a second client reads them.
+  bool snapshots = false;
   WorkloadOptions load{.volume_bytes = 5 * uint64_t{kChunkBytes}};
   bool verbose = false;
   Seams seams;
@@ -46,6 +50,9 @@ class Cluster {
   std::vector<std::unique_ptr<SimNode>>& nodes() { return nodes_; }
   SimClient& client() { return client_; }
   Workload& load() { return load_; }
+  // nullptr: none are taken.
+  SnapshotLoad* snapshots() { return snapshots_ ? &*snapshots_ : nullptr; }
+  SimClient& reader() { return *reader_; }  // of snapshots
   const ClusterOptions& options() const { return options_; }
 
   metadata::Command AttachCommand() const;
@@ -63,7 +70,8 @@ class Cluster {
   absl::Status CheckHealthy();
   // Runs until healthy, at most so long.
   absl::Status AwaitHealthy(Duration limit);
-  // Called every few milliseconds by whatever waits here.
+  // Called every few milliseconds by whatever lets time pass.
+  void Look();
   void set_look(std::function<void()> look) { look_ = std::move(look); }
   // Runs until `done`, asked every few milliseconds; false if the limit came first.
   bool Await(Duration limit, const std::function<bool()>& done);
@@ -81,10 +89,13 @@ class Cluster {
   LogBook log_;
   Site site_;
   std::map<std::pair<std::string, std::string>, int> slowness_;
+  EventOrder events_ = 0;
   Workload load_;
   SimMetadata metadata_;
   std::vector<std::unique_ptr<SimNode>> nodes_;
   SimClient client_;
+  std::optional<SnapshotLoad> snapshots_;
+  std::optional<SimClient> reader_;
   std::function<void()> look_;
 };
 

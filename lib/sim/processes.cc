@@ -1,5 +1,6 @@
 #include "lib/sim/processes.h"
 
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -42,18 +43,22 @@ struct SimMetadata::Life {
       : reactor(site.world.MakeReactor()),
         sink(site.log, "metadata"),
         log(*reactor, &medium),
-        leader(*reactor, store, log, sink, {.term = term}) {}
+        leader(*reactor, store, log, sink, {.term = term}),
+        admin(leader, site.world.clock(), {.address = "metadata", .version = "sim"}) {}
 
   std::unique_ptr<env::ManualReactor> reactor;
   ProcessLog sink;
   env::MemoryLog log;
   metadata::Leader leader;
+  api::Admin admin;
 };
 
 SimMetadata::SimMetadata(Site& site) : site_(site) {}
 SimMetadata::~SimMetadata() { Crash(false); }
 
 metadata::Leader& SimMetadata::leader() { return life_->leader; }
+
+api::Admin& SimMetadata::admin() { return life_->admin; }
 
 void SimMetadata::Start() {
   SP_CHECK(life_ == nullptr);
@@ -187,8 +192,8 @@ void SimNode::Crash(bool power_lost) {
 // ---- Client -----------------------------------------------------------------------------------
 
 struct SimClient::Life final : client::ClientEvents {
-  Life(Site& site, ClientId id, const std::string& host, ClientUser& user)
-      : user(user),
+  Life(Site& site, ClientId id, const std::string& host, const UserOf& user_of)
+      : user_of(user_of),
         reactor(site.world.MakeReactor()),
         entropy(site.world.random().Fork()),
         log(site.log, host),
@@ -209,23 +214,31 @@ struct SimClient::Life final : client::ClientEvents {
   }
 
   std::string OnAttached(client::Volume& volume, block::BlockDevice&) override {
-    user.OnVolume(volume, *reactor);
+    if (ClientUser* user = user_of(volume.name())) {
+      users[volume.name()] = user;
+      user->OnVolume(volume, *reactor);
+    }
     return "sim";
   }
-  absl::Status OnDetach(client::Volume&) override {
-    user.OnDetach();
+  absl::Status OnDetach(client::Volume& volume) override {
+    const auto user = users.find(volume.name());
+    if (user != users.end()) user->second->OnDetach();
     return absl::OkStatus();
   }
-  void OnGone(client::Volume&, const absl::Status& reason) override {
+  void OnGone(client::Volume& volume, const absl::Status& reason) override {
     log.Log(env::LogLevel::kWarning, "client", absl::StrCat("volume gone: ", reason.ToString()));
-    user.OnVolumeGone();
+    const auto user = users.find(volume.name());
+    if (user == users.end()) return;
+    user->second->OnVolumeGone();
+    users.erase(user);
   }
   void OnRefused(std::string_view reason, bool final) override {
     log.Log(env::LogLevel::kWarning, "client",
             absl::StrCat("refused: ", std::string(reason), final ? " (final)" : ""));
   }
 
-  ClientUser& user;
+  const UserOf& user_of;
+  std::map<std::string, ClientUser*> users;  // of volumes that are here, by name
   std::unique_ptr<env::ManualReactor> reactor;
   BufferPool pool;
   SeededEntropy entropy;
@@ -237,22 +250,25 @@ struct SimClient::Life final : client::ClientEvents {
   client::Client client;
 };
 
-SimClient::SimClient(Site& site, ClientId id, ClientUser& user)
-    : site_(site), id_(id), host_(absl::StrCat("client", id.value())), user_(user) {}
+SimClient::SimClient(Site& site, ClientId id, UserOf user_of)
+    : site_(site),
+      id_(id),
+      host_(absl::StrCat("client", id.value())),
+      user_of_(std::move(user_of)) {}
 
 SimClient::~SimClient() { Crash(); }
 
 void SimClient::Start() {
   SP_CHECK(life_ == nullptr);
   site_.log.Add(host_, "starts");
-  life_ = std::make_unique<Life>(site_, id_, host_, user_);
+  life_ = std::make_unique<Life>(site_, id_, host_, user_of_);
   life_->client.Start();
 }
 
 void SimClient::Crash() {
   if (life_ == nullptr) return;
   site_.log.Add(host_, "is killed");
-  user_.OnVolumeGone();
+  for (const auto& [name, user] : life_->users) user->OnVolumeGone();
   life_.reset();
 }
 

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/api/admin.h"
 #include "lib/client/client.h"
 #include "lib/client/link_channels.h"
 #include "lib/env/memory/memory_device.h"
@@ -34,6 +35,11 @@ class SimMetadata {
   bool running() const { return life_ != nullptr; }
   // Only while running.
   metadata::Leader& leader();
+  // The commands of people and tools, as the daemon gives them. Only while running; what was asked
+  // of a life that has ended is not answered.
+  api::Admin& admin();
+  // Grows with every life.
+  uint64_t life() const { return term_; }
 
   // Proposes a command and runs the world until it was applied; only while running.
   absl::StatusOr<metadata::CommandResult> Do(metadata::Command command);
@@ -100,20 +106,23 @@ class SimNode {
   std::unique_ptr<Life> life_;
 };
 
-// What uses the volumes of a client; outlives it.
+// What uses one volume of a client at a time; outlives it.
 class ClientUser {
  public:
   virtual ~ClientUser() = default;
   virtual void OnVolume(client::Volume& volume, env::Reactor& reactor) = 0;
-  // The volume is gone, with its session or with the process. No request comes back any more.
   // A detach: nothing new is to be started; OnVolumeGone follows.
   virtual void OnDetach() = 0;
+  // The volume is gone, with its session or with the process. No request comes back any more.
   virtual void OnVolumeGone() = 0;
 };
 
 class SimClient {
  public:
-  SimClient(Site& site, ClientId id, ClientUser& user);
+  // Who uses a volume of this name; nullptr: nobody, it is only attached.
+  using UserOf = std::function<ClientUser*(const std::string& volume)>;
+
+  SimClient(Site& site, ClientId id, UserOf user_of);
   ~SimClient();
 
   const std::string& host() const { return host_; }
@@ -126,7 +135,7 @@ class SimClient {
   Site& site_;
   const ClientId id_;
   const std::string host_;
-  ClientUser& user_;
+  const UserOf user_of_;
   std::unique_ptr<Life> life_;
 };
 

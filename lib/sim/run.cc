@@ -37,6 +37,7 @@ ClusterOptions OptionsOf(const RunOptions& options) {
     // No more copies than nodes; with fewer a chain does not lie on every node.
     if (cluster.nodes == 3) cluster.replication = static_cast<uint32_t>(1 + more.Below(3));
   }
+  cluster.snapshots = TakesSnapshots(options.seed);
   cluster.verbose = options.verbose;
   cluster.seams = options.seams;
   return cluster;
@@ -64,10 +65,11 @@ class OneRun {
     SP_RETURN_IF_ERROR(Named("set up", cluster_.SetUp()));
     Workload& load = cluster_.load();
     load.Run(true);
+    if (SnapshotLoad* snapshots = cluster_.snapshots()) snapshots->Run(true);
     if (options_.faults) {
       if (HasTrouble(options_.seed)) trouble_.emplace(cluster_, options_.seed);
       nemesis_.RunFor(options_.load_time, trouble_ ? &*trouble_ : nullptr,
-                      [this] { watch_.Look(); });
+                      [this] { cluster_.Look(); });
       nemesis_.End();
       if (trouble_) trouble_->End();
       cluster_.Heal();
@@ -94,8 +96,22 @@ class OneRun {
     }
   }
 
+  // Every snapshot that is left is read once more.
+  absl::Status ReadSnapshots() {
+    SnapshotLoad* snapshots = cluster_.snapshots();
+    if (snapshots == nullptr) return absl::OkStatus();
+    snapshots->Run(false);
+    snapshots->CheckAll();
+    if (!cluster_.Await(kHealTime, [snapshots] { return snapshots->idle(); })) {
+      return absl::DeadlineExceededError(
+          absl::StrCat("snapshots do not end:\n", snapshots->Describe()));
+    }
+    return snapshots->verdict();
+  }
+
   absl::Status AtRest() {
     Workload& load = cluster_.load();
+    SP_RETURN_IF_ERROR(ReadSnapshots());
     load.Run(false);
     const auto drained = [&load] { return load.attached() && load.idle(); };
     if (!cluster_.Await(kDrainTime, drained)) {
@@ -113,6 +129,7 @@ class OneRun {
     });
     SP_RETURN_IF_ERROR(Named("at rest", settled));
     cluster_.client().Crash();
+    if (cluster_.snapshots() != nullptr) cluster_.reader().Crash();
     if (trouble_) trouble_->Unrot();
     for (auto& node : cluster_.nodes()) node->Crash(cluster_.world().random().OneIn(1, 2));
     return CheckMirrorsEqual(cluster_);
@@ -123,6 +140,7 @@ class OneRun {
     SP_RETURN_IF_ERROR(cluster_.site().ledger.verdict());
     SP_RETURN_IF_ERROR(watch_.verdict());
     SP_RETURN_IF_ERROR(cluster_.load().verdict());
+    if (const SnapshotLoad* s = cluster_.snapshots()) SP_RETURN_IF_ERROR(s->verdict());
     for (auto& node : cluster_.nodes()) {
       SP_RETURN_IF_ERROR(Named(node->host(), node->start_status()));
     }
@@ -162,6 +180,7 @@ class OneRun {
       counts.stops = trouble.stops;
       counts.detaches = trouble.detaches;
     }
+    if (const SnapshotLoad* snapshots = cluster_.snapshots()) counts.snapshots = snapshots->counts();
     counts.virtual_time = cluster_.world().now() - Instant();
   }
 
@@ -201,6 +220,14 @@ RunReport Run(const RunOptions& options) {
   return report;
 }
 
+std::string ToString(const SnapshotCounts& s) {
+  return absl::StrFormat(
+      ", snapshots: asked %d, made %d, refused %d, unknown %d, read %d, again %d, sectors %d, "
+      "deleted %d, in resync %d",
+      s.asked, s.made, s.refused, s.unknown, s.checked, s.repeated, s.written, s.deleted,
+      s.deleted_in_resync);
+}
+
 std::string ToString(const RunCounts& r) {
   return absl::StrFormat(
       "operations %d, epochs %d, voided %d, resynced %d KiB, lease waits %d, confirmations %d, "
@@ -211,7 +238,8 @@ std::string ToString(const RunCounts& r) {
       r.confirmations, r.power_losses, r.crashes, r.client_crashes, r.metadata_crashes,
       r.partitions, r.drops, r.slow_links, r.failed_disks, r.slow_disks, r.rotten_blocks, r.repairs,
       r.stops, r.detaches, r.longest_request.millis(), r.virtual_time.millis() / 1000,
-      r.trace_hash);
+      r.trace_hash) +
+      (r.snapshots.asked == 0 ? "" : ToString(r.snapshots));
 }
 
 }  // namespace storpool::sim

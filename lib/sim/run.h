@@ -41,6 +41,7 @@ struct RunCounts {
   uint64_t repairs = 0;
   uint64_t stops = 0;
   uint64_t detaches = 0;
+  SnapshotCounts snapshots;  // only in runs that take some
   Duration longest_request;
   Duration virtual_time;
 };
@@ -54,9 +55,13 @@ struct RunReport {
 // A third of all seeds have bad disks, two disks a node or fewer copies than nodes.
 inline bool HasTrouble(uint64_t seed) { return seed % 3 == 1; }
 
+// A third of all seeds take snapshots, with bad disks and without.
+inline bool TakesSnapshots(uint64_t seed) { return seed / 4 % 3 == 2; }
+
 RunReport Run(const RunOptions& options);
 
 // One line.
+std::string ToString(const SnapshotCounts& counts);
 std::string ToString(const RunCounts& counts);
 
 }  // namespace storpool::sim

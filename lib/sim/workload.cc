@@ -39,6 +39,7 @@ struct Workload::Op final : block::BlockIo {
   Lane& lane;
   uint64_t number = 0;
   SectorHistory::OpId id = 0;
+  WriteLog::WriteId write = 0;
   Instant began;
   std::vector<uint8_t> memory;
 };
@@ -49,8 +50,8 @@ struct Workload::Lane {
   env::Timer pause;
 };
 
-Workload::Workload(World& world, const WorkloadOptions& options)
-    : world_(world), options_(options), random_(world.random().Fork()) {
+Workload::Workload(World& world, const WorkloadOptions& options, EventOrder& clock)
+    : world_(world), options_(options), random_(world.random().Fork()), log_(clock) {
   // A few blocks here, the border of two chunks there, room for large ones, a lone sector; and
   // places that are left for good after a second, so that nothing hides what happened to them.
   areas_ = {{0, 8 * kBlockBytes},
@@ -79,6 +80,7 @@ void Workload::OnVolume(client::Volume& volume, env::Reactor& reactor) {
   ++counts_.sessions;
   // The grant came under the fence of the former session (5.9).
   history_.SessionEnded();
+  log_.SessionEnded();
   for (int i = 0; i < options_.requests_under_way; ++i) {
     lanes_.push_back(std::make_unique<Lane>(*this, reactor));
     lanes_.back()->pause.StartIn(Duration::Micros(static_cast<int64_t>(random_.Below(1000))));
@@ -155,11 +157,13 @@ void Workload::Begin(std::unique_ptr<Op> op) {
       o.payload = volume_->pool().Allocate(o.size_bytes);
       FillStamps(stamp, o.first_sector(), o.payload.span());
       o.id = history_.WriteBegan(o.first_sector(), o.sectors(), stamp);
+      o.write = log_.WriteBegan(o.first_sector(), o.sectors(), stamp);
       break;
     }
     default:
       ++counts_.trims;
       o.id = history_.WriteBegan(o.first_sector(), o.sectors(), 0);
+      o.write = log_.WriteBegan(o.first_sector(), o.sectors(), 0);
       break;
   }
   ops_[o.number] = std::move(op);
@@ -183,6 +187,7 @@ void Workload::OnEnd(Op* op, const absl::Status& status) {
     }
   } else if (status.ok()) {
     history_.WriteEnded(op->id, true);
+    log_.WriteAcknowledged(op->write);
     counts_.bytes_written += op->size_bytes;
   }
   // Only the end of its session may fail a request; then its write stays open until the next grant.
@@ -203,6 +208,7 @@ void Workload::Check(const Op& op) {
     return Fail(stamps.status());
   }
   const absl::Status verdict = history_.ReadEnded(op.id, *stamps);
+  log_.Seen(op.first_sector(), *stamps);
   if (!verdict.ok()) {
     Fail(absl::DataLossError(absl::StrCat("I4: read of ", op.size_bytes, " at ", op.offset_bytes,
                                           ": ", std::string(verdict.message()))));

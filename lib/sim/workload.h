@@ -18,6 +18,7 @@
 #include "lib/sim/processes.h"
 #include "lib/sim/sector_history.h"
 #include "lib/sim/world.h"
+#include "lib/sim/write_log.h"
 
 namespace storpool::sim {
 
@@ -38,7 +39,12 @@ struct WorkloadCounts {
 
 class Workload final : public ClientUser {
  public:
-  Workload(World& world, const WorkloadOptions& options);
+  struct Range {
+    uint64_t offset_bytes, size_bytes;
+  };
+
+  // `clock`: of the events of all volumes whose snapshots are to be of one moment.
+  Workload(World& world, const WorkloadOptions& options, EventOrder& clock);
   ~Workload() override;
 
   // New requests are made only while it runs.
@@ -55,6 +61,10 @@ class Workload final : public ClientUser {
   // Requests under way, for people.
   std::string Describe() const;
 
+  // Every place that may be written.
+  const std::vector<Range>& areas() const { return areas_; }
+  WriteLog& log() { return log_; }
+
   void OnVolume(client::Volume& volume, env::Reactor& reactor) override;
   void OnDetach() override { detaching_ = true; }
   void OnVolumeGone() override;
@@ -62,9 +72,6 @@ class Workload final : public ClientUser {
  private:
   struct Op;
   struct Lane;  // one request after the other
-  struct Range {
-    uint64_t offset_bytes, size_bytes;
-  };
   void Next(Lane& lane);
   void Choose(Op& op);
   Range ChooseRange(bool whole_blocks);
@@ -77,6 +84,7 @@ class Workload final : public ClientUser {
   const WorkloadOptions options_;
   Random random_;
   SectorHistory history_;
+  WriteLog log_;
   uint64_t next_stamp_ = 1;
   bool running_ = false;
   bool detaching_ = false;
