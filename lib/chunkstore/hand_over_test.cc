@@ -71,7 +71,8 @@ class HandOverTest : public testing::Test {
     life_->Run();
   }
   TestRead Read(uint32_t layer, BlockRange range) {
-    return TestRead(*life_, kKey, store().lines().at(kKey.lineage).view, LayerId(layer), range);
+    return TestRead(*life_, kKey, ViewOf(store().lines().at(kKey.lineage)), LayerId(layer),
+                    range);
   }
   // The sequence of the data block that is read, 0 of a hole, -1 if there is none.
   int64_t Got(uint32_t layer, uint32_t block) {
@@ -249,6 +250,19 @@ TEST_F(HandOverTest, PagesOfOlderCheckpointsDoNotComeBack) {
     EXPECT_EQ(Got(2, 0), second);
     EXPECT_EQ(Got(2, 1), first);
   }
+}
+
+// The simulator, seed 8: reads go by the line as nodes have it, which has forgotten the layer, while
+// replay finds in the log what was written to it.
+TEST_F(HandOverTest, ReplayLeavesNothingInForgottenLayers) {
+  Keep(kBoth);
+  const uint32_t first = Append(1, {0, 1}, EntryKind::kData, Arrival::kPending);
+  Commit();
+  Keep(kMerged);
+  Keep(kForgotten);
+  Restart(false);
+  EXPECT_EQ(Got(2, 0), first);
+  for (const Entry& entry : Scan()) EXPECT_EQ(entry.place.layer, LayerId(2));
 }
 
 // Records in the log name the layer of old, also when the cleaner reads them.

@@ -98,7 +98,7 @@ class LineModel {
       return want.line.version == LineVersion(1) ? "" : "the line is not there";
     }
     for (const model::Layer& layer : want.line.layers) {
-      const TestRead read(life, kKey, kept->second.view, layer.id, {0, kBlocks});
+      const TestRead read(life, kKey, ViewOf(kept->second), layer.id, {0, kBlocks});
       for (uint32_t b = 0; b < kBlocks; ++b) {
         const std::string why = BlockDiffers(read, b, Find(want, layer.id, b));
         if (!why.empty()) return "layer " + std::to_string(layer.id.value()) + why;

@@ -51,9 +51,7 @@ Task Recovery::Run() {
   SP_RETURN_CO(co_await ReadHeaders());
   SP_RETURN_CO(co_await LoadIndex());
   // Pages of removed layers in older parts of the index may name places that are used again since.
-  for (const auto& [lineage, line] : core_.state.lines().all()) {
-    if (line.view->has_removed()) core_.state.index().HandOverAll(lineage, *line.view);
-  }
+  HandOverAll();
   for (const StreamId stream : {StreamId::kLog, StreamId::kSurvivors1, StreamId::kSurvivors2}) {
     Walk walk = StartOf(stream);
     SP_RETURN_CO(co_await WalkStream(&walk));
@@ -63,7 +61,17 @@ Task Recovery::Run() {
     walks_.push_back(std::move(walk));
   }
   RestoreSegments();
-  co_return co_await ApplyAll();
+  SP_RETURN_CO(co_await ApplyAll());
+  // What replay has put into layers that were removed further on in the log: their line may have
+  // forgotten them long since, and then nobody who reads by it would find them there.
+  HandOverAll();
+  co_return absl::OkStatus();
+}
+
+void Recovery::HandOverAll() {
+  for (const auto& [lineage, line] : core_.state.lines().all()) {
+    if (line.view->has_removed()) core_.state.index().HandOverAll(lineage, *line.view);
+  }
 }
 
 Task Recovery::ReadHeaders() {

@@ -90,6 +90,7 @@ class Recovery {
   Task ApplyAll();
   Task ApplyBatch(const Accepted& batch, bool only_pages);
   void RestoreSegments();
+  void HandOverAll();
   Walk StartOf(StreamId stream) const;
   void TruncateTo(Walk* walk, size_t batches);
   std::vector<uint32_t> Continuations(const Walk& walk, uint64_t least, uint64_t above) const;

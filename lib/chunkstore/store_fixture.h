@@ -192,6 +192,11 @@ inline std::shared_ptr<const model::LineView> ViewOf(ChunkKey key, std::vector<L
   return std::make_shared<const model::LineView>(line);
 }
 
+// As nodes have it: what the line has forgotten is not in it, whatever the store still knows.
+inline std::shared_ptr<const model::LineView> ViewOf(const model::Line& line) {
+  return std::make_shared<const model::LineView>(line);
+}
+
 // A read with memory of its own.
 class TestRead : public ReadOp {
  public:
