@@ -73,6 +73,17 @@ Seams SessionUsedAgain() {
   return seams;
 }
 
+// 9.3: the layer of a snapshot is given out as the one after it.
+Seams ReadsTheNextLayer() {
+  Seams seams;
+  seams.on_send = [](const std::string& host, wire::Message& message) {
+    auto* read = std::get_if<wire::ReadRequest>(&message);
+    if (host != "client2" || read == nullptr) return;
+    read->layer = LayerId(read->layer.value() + 1);
+  };
+  return seams;
+}
+
 template <class Store>
 Seams WithStore() {
   Seams seams;
@@ -88,6 +99,17 @@ class KeepsVoided final : public StoreTap {
   using StoreTap::StoreTap;
   uint64_t AppendVoid(ChainId, Version, Epoch) override {
     return StoreTap::AppendNote("canary", "");
+  }
+};
+
+// 9.3: what is written goes on into the layer that a snapshot has sealed.
+class WritesTheSealedLayer final : public StoreTap {
+ public:
+  using StoreTap::StoreTap;
+  uint64_t AppendEntry(ChainId chain, Entry entry) override {
+    const uint32_t layer = entry.place.layer.value();
+    if (layer > 1) entry.place.layer = LayerId(layer - 1);
+    return StoreTap::AppendEntry(chain, std::move(entry));
   }
 };
 
@@ -116,6 +138,8 @@ std::vector<Canary> Canaries() {
       {"WrongBase", "I3|I4", WrongBase()},
       {"StaleBatchAccepted", "I.|5.3d", StaleBatchAccepted()},
       {"SessionUsedAgain", "5.8", SessionUsedAgain()},
+      {"ReadsTheNextLayer", "9.3", ReadsTheNextLayer()},
+      {"WritesTheSealedLayer", "9.3", WithStore<WritesTheSealedLayer>()},
   };
 }
 
