@@ -12,8 +12,10 @@ void Volume::Hold(uint64_t id, LayerId layer, Duration timeout) {
     if (hold_said_) events_.OnHeld(identity_.session, id);
     return;
   }
-  if (layer <= write_layer_) {  // it has gone on already
-    return events_.OnReleased(identity_.session, id, false, Drained());
+  if (layer <= write_layer_) {  // it has gone on already; whoever asks last hears when it is drained
+    const bool drained = Drained();
+    undrained_id_ = drained ? 0 : id;
+    return events_.OnReleased(identity_.session, id, false, drained);
   }
   if (hold_id_ != 0) GoOn(false);  // metadata has given it up
   hold_id_ = id;

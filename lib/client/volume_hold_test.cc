@@ -119,6 +119,22 @@ TEST_F(VolumeHoldTest, AfterATimeOutWhatIsOutIsRepeatedInTheNewLayerWithItsNumbe
             ScriptedStore::State::kAbsent);
 }
 
+// The simulator, SnapshotStepsTest.ANodeDies: else metadata waits for ever to have the session moved,
+// and the volume can never have another snapshot.
+TEST_F(VolumeHoldTest, WhoAsksAfterATimeOutHearsWhenNothingIsOutToTheOldLayer) {
+  KeepWrites();
+  block::TestIo* io = Write(0, 4096, 1);
+  Run();
+  Hold(7, 50);
+  Pass(60);
+  Hold(8);
+  EXPECT_EQ(released, (std::vector<Released>{{7, false, false}, {8, false, false}}));
+  store.SetLine(WithLayer2());
+  ServeKept();
+  EXPECT_TRUE(io->status.ok());
+  EXPECT_EQ(released.back(), (Released{8, false, true}));
+}
+
 TEST_F(VolumeHoldTest, ASmallWriteUnderWayIsFilledAndEndsBeforeItIsHeld) {
   MakeClone();
   PutBlock(kParent, kParentLayer, 0, 7);
