@@ -71,8 +71,7 @@ class HandOverTest : public testing::Test {
     life_->Run();
   }
   TestRead Read(uint32_t layer, BlockRange range) {
-    return TestRead(*life_, kKey, ViewOf(store().lines().at(kKey.lineage)), LayerId(layer),
-                    range);
+    return TestRead(*life_, kKey, ViewOf(store().lines().at(kKey.lineage)), LayerId(layer), range);
   }
   // The sequence of the data block that is read, 0 of a hole, -1 if there is none.
   int64_t Got(uint32_t layer, uint32_t block) {
@@ -252,8 +251,8 @@ TEST_F(HandOverTest, PagesOfOlderCheckpointsDoNotComeBack) {
   }
 }
 
-// The simulator, seed 8: reads go by the line as nodes have it, which has forgotten the layer, while
-// replay finds in the log what was written to it.
+// The simulator, seed 8: reads go by the line as nodes have it, which has forgotten the layer,
+// while replay finds in the log what was written to it.
 TEST_F(HandOverTest, ReplayLeavesNothingInForgottenLayers) {
   Keep(kBoth);
   const uint32_t first = Append(1, {0, 1}, EntryKind::kData, Arrival::kPending);

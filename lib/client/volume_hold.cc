@@ -12,7 +12,7 @@ void Volume::Hold(uint64_t id, LayerId layer, Duration timeout) {
     if (hold_said_) events_.OnHeld(identity_.session, id);
     return;
   }
-  if (layer <= write_layer_) {  // it has gone on already; whoever asks last hears when it is drained
+  if (layer <= write_layer_) {  // it has gone on already; who asks last hears when it is drained
     const bool drained = Drained();
     undrained_id_ = drained ? 0 : id;
     return events_.OnReleased(identity_.session, id, false, drained);

@@ -119,8 +119,8 @@ TEST_F(VolumeHoldTest, AfterATimeOutWhatIsOutIsRepeatedInTheNewLayerWithItsNumbe
             ScriptedStore::State::kAbsent);
 }
 
-// The simulator, SnapshotStepsTest.ANodeDies: else metadata waits for ever to have the session moved,
-// and the volume can never have another snapshot.
+// The simulator, SnapshotStepsTest.ANodeDies: else metadata waits for ever to have the session
+// moved, and the volume can never have another snapshot.
 TEST_F(VolumeHoldTest, WhoAsksAfterATimeOutHearsWhenNothingIsOutToTheOldLayer) {
   KeepWrites();
   block::TestIo* io = Write(0, 4096, 1);

@@ -40,8 +40,9 @@ Cluster::Cluster(ClusterOptions options)
             kSecret},
       load_(world_, options_.load, events_),
       metadata_(site_),
-      client_(site_, ClientId(1),
-              [this](const std::string& volume) { return volume == "v" ? &load_ : nullptr; }) {
+      client_(site_, ClientId(1), [this](const std::string& volume) -> ClientUser* {
+        return volume == "v" ? &load_ : &*other_load_;
+      }) {
   for (uint8_t& byte : site_.cluster) byte = static_cast<uint8_t>(world_.random().Below(256));
   network_.set_delay([this](const std::string& from, const std::string& to, size_t size_bytes) {
     return LinkDelay(from, to, size_bytes);
@@ -61,7 +62,11 @@ Cluster::Cluster(ClusterOptions options)
         [this](DiskId id, const env::DeviceIo& io) { return DiskLatency(id, io); }));
   }
   if (!options_.snapshots) return;
-  snapshots_.emplace(site_, metadata_, std::vector<SnapshotLoad::Source>{{"v", &load_}}, kReader);
+  std::vector<SnapshotLoad::Source> sources = {{"v", &load_}};
+  if (options_.group) {
+    sources.push_back({"w", &other_load_.emplace(world_, options_.load, events_)});
+  }
+  snapshots_.emplace(site_, metadata_, std::move(sources), kReader);
   reader_.emplace(site_, kReader, [this](const std::string& volume) -> ClientUser* {
     return volume == snapshots_->reader().name() ? &snapshots_->reader() : nullptr;
   });
@@ -109,7 +114,8 @@ absl::Status Cluster::SetUp() {
   }
   SP_RETURN_IF_ERROR(Configure());
   SP_RETURN_IF_ERROR(AwaitHealthy(kSetUpTime));
-  if (!Await(kSetUpTime, [this] { return load_.attached(); })) {
+  const auto attached = [](Workload* load) { return load->attached(); };
+  if (!Await(kSetUpTime, [&] { return std::ranges::all_of(loads(), attached); })) {
     return absl::DeadlineExceededError("the volume was not attached");
   }
   return absl::OkStatus();
@@ -129,20 +135,30 @@ absl::Status Cluster::Configure() {
   tmpl.mutable_create_template()->set_replication(options_.replication);
   tmpl.mutable_create_template()->set_place_all("default");
   SP_RETURN_IF_ERROR(metadata_.Do(tmpl).status());
-  metadata::Command volume;
-  volume.mutable_create_volume()->mutable_create()->set_name("v");
-  volume.mutable_create_volume()->mutable_create()->set_template_name("t");
-  volume.mutable_create_volume()->mutable_create()->set_size_bytes(options_.load.volume_bytes);
-  SP_RETURN_IF_ERROR(metadata_.Do(volume).status());
-  return metadata_.Do(AttachCommand()).status();
+  for (const char* name : {"v", "w"}) {
+    if (name == std::string("w") && !other_load_) break;
+    metadata::Command volume;
+    volume.mutable_create_volume()->mutable_create()->set_name(name);
+    volume.mutable_create_volume()->mutable_create()->set_template_name("t");
+    volume.mutable_create_volume()->mutable_create()->set_size_bytes(options_.load.volume_bytes);
+    SP_RETURN_IF_ERROR(metadata_.Do(volume).status());
+    SP_RETURN_IF_ERROR(metadata_.Do(AttachCommand(name)).status());
+  }
+  return absl::OkStatus();
 }
 
-metadata::Command Cluster::AttachCommand() const {
+metadata::Command Cluster::AttachCommand(const std::string& volume) const {
   metadata::Command attach;
-  attach.mutable_attach()->set_volume("v");
+  attach.mutable_attach()->set_volume(volume);
   attach.mutable_attach()->set_client(1);
   attach.mutable_attach()->set_rights(READ_WRITE);
   return attach;
+}
+
+std::vector<Workload*> Cluster::loads() {
+  std::vector<Workload*> loads = {&load_};
+  if (other_load_) loads.push_back(&*other_load_);
+  return loads;
 }
 
 std::vector<std::string> Cluster::hosts() const {

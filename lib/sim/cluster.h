@@ -29,6 +29,8 @@ struct ClusterOptions {
   bool volatile_cache = true;
   // Whether snapshots are taken; a second client reads them.
   bool snapshots = false;
+  // Two volumes, "v" and "w", each with a load: their snapshots are of one moment.
+  bool group = false;
   WorkloadOptions load{.volume_bytes = 5 * uint64_t{kChunkBytes}};
   bool verbose = false;
   Seams seams;
@@ -50,12 +52,14 @@ class Cluster {
   std::vector<std::unique_ptr<SimNode>>& nodes() { return nodes_; }
   SimClient& client() { return client_; }
   Workload& load() { return load_; }
+  // Of all volumes.
+  std::vector<Workload*> loads();
   // nullptr: none are taken.
   SnapshotLoad* snapshots() { return snapshots_ ? &*snapshots_ : nullptr; }
   SimClient& reader() { return *reader_; }  // of snapshots
   const ClusterOptions& options() const { return options_; }
 
-  metadata::Command AttachCommand() const;
+  metadata::Command AttachCommand(const std::string& volume = "v") const;
 
   // Every host with data connections: nodes, then the client.
   std::vector<std::string> hosts() const;
@@ -91,6 +95,7 @@ class Cluster {
   std::map<std::pair<std::string, std::string>, int> slowness_;
   EventOrder events_ = 0;
   Workload load_;
+  std::optional<Workload> other_load_;
   SimMetadata metadata_;
   std::vector<std::unique_ptr<SimNode>> nodes_;
   SimClient client_;

@@ -1,5 +1,6 @@
 #include "lib/sim/run.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -38,6 +39,7 @@ ClusterOptions OptionsOf(const RunOptions& options) {
     if (cluster.nodes == 3) cluster.replication = static_cast<uint32_t>(1 + more.Below(3));
   }
   cluster.snapshots = TakesSnapshots(options.seed);
+  cluster.group = cluster.snapshots && options.seed % 2 == 0;
   cluster.verbose = options.verbose;
   cluster.seams = options.seams;
   return cluster;
@@ -63,8 +65,7 @@ class OneRun {
  private:
   absl::Status Steps() {
     SP_RETURN_IF_ERROR(Named("set up", cluster_.SetUp()));
-    Workload& load = cluster_.load();
-    load.Run(true);
+    for (Workload* load : cluster_.loads()) load->Run(true);
     if (SnapshotLoad* snapshots = cluster_.snapshots()) snapshots->Run(true);
     if (options_.faults) {
       if (HasTrouble(options_.seed)) trouble_.emplace(cluster_, options_.seed);
@@ -110,14 +111,16 @@ class OneRun {
   }
 
   absl::Status AtRest() {
-    Workload& load = cluster_.load();
     SP_RETURN_IF_ERROR(ReadSnapshots());
-    load.Run(false);
-    const auto drained = [&load] { return load.attached() && load.idle(); };
+    for (Workload* load : cluster_.loads()) load->Run(false);
+    const auto drained = [this] {
+      return std::ranges::all_of(cluster_.loads(),
+                                 [](Workload* load) { return load->attached() && load->idle(); });
+    };
     if (!cluster_.Await(kDrainTime, drained)) {
       return absl::DeadlineExceededError("requests do not end, or the volume is not attached");
     }
-    load.ReadEverything();
+    for (Workload* load : cluster_.loads()) load->ReadEverything();
     if (!cluster_.Await(kDrainTime, drained)) {
       return absl::DeadlineExceededError("the last reads do not end");
     }
@@ -139,7 +142,7 @@ class OneRun {
     // First what is nearest to the cause.
     SP_RETURN_IF_ERROR(cluster_.site().ledger.verdict());
     SP_RETURN_IF_ERROR(watch_.verdict());
-    SP_RETURN_IF_ERROR(cluster_.load().verdict());
+    for (Workload* load : cluster_.loads()) SP_RETURN_IF_ERROR(load->verdict());
     if (const SnapshotLoad* s = cluster_.snapshots()) SP_RETURN_IF_ERROR(s->verdict());
     for (auto& node : cluster_.nodes()) {
       SP_RETURN_IF_ERROR(Named(node->host(), node->start_status()));
@@ -180,14 +183,16 @@ class OneRun {
       counts.stops = trouble.stops;
       counts.detaches = trouble.detaches;
     }
-    if (const SnapshotLoad* snapshots = cluster_.snapshots()) counts.snapshots = snapshots->counts();
+    if (const SnapshotLoad* snapshots = cluster_.snapshots())
+      counts.snapshots = snapshots->counts();
     counts.virtual_time = cluster_.world().now() - Instant();
   }
 
   void Describe() {
     std::string& text = report_.details;
     for (const std::string& line : cluster_.site().log.last()) absl::StrAppend(&text, line, "\n");
-    absl::StrAppend(&text, "under way:\n", cluster_.load().Describe());
+    absl::StrAppend(&text, "under way:\n");
+    for (Workload* load : cluster_.loads()) absl::StrAppend(&text, load->Describe());
     for (const auto& node : cluster_.nodes()) {
       if (node->node() == nullptr) continue;
       for (const node::ChainHere& here : node->node()->chains()) {
@@ -230,16 +235,18 @@ std::string ToString(const SnapshotCounts& s) {
 
 std::string ToString(const RunCounts& r) {
   return absl::StrFormat(
-      "operations %d, epochs %d, voided %d, resynced %d KiB, lease waits %d, confirmations %d, "
-      "power losses %d, crashes %d, client %d, metadata %d, partitions %d, drops %d, slow %d, "
-      "failed disks %d, slow disks %d, rotten %d, repairs %d, stops %d, detaches %d, "
-      "longest %d ms, virtual %d s, trace %016x",
-      r.operations, r.epochs_opened, r.entries_voided, r.resync_bytes >> 10, r.lease_waits,
-      r.confirmations, r.power_losses, r.crashes, r.client_crashes, r.metadata_crashes,
-      r.partitions, r.drops, r.slow_links, r.failed_disks, r.slow_disks, r.rotten_blocks, r.repairs,
-      r.stops, r.detaches, r.longest_request.millis(), r.virtual_time.millis() / 1000,
-      r.trace_hash) +
-      (r.snapshots.asked == 0 ? "" : ToString(r.snapshots));
+             "operations %d, epochs %d, voided %d, resynced %d KiB, lease waits %d, confirmations "
+             "%d, "
+             "power losses %d, crashes %d, client %d, metadata %d, partitions %d, drops %d, slow "
+             "%d, "
+             "failed disks %d, slow disks %d, rotten %d, repairs %d, stops %d, detaches %d, "
+             "longest %d ms, virtual %d s, trace %016x",
+             r.operations, r.epochs_opened, r.entries_voided, r.resync_bytes >> 10, r.lease_waits,
+             r.confirmations, r.power_losses, r.crashes, r.client_crashes, r.metadata_crashes,
+             r.partitions, r.drops, r.slow_links, r.failed_disks, r.slow_disks, r.rotten_blocks,
+             r.repairs, r.stops, r.detaches, r.longest_request.millis(),
+             r.virtual_time.millis() / 1000, r.trace_hash) +
+         (r.snapshots.asked == 0 ? "" : ToString(r.snapshots));
 }
 
 }  // namespace storpool::sim

@@ -98,8 +98,8 @@ void SnapshotLoad::FollowCreate(Taken& taken) {
       std::ranges::count_if(taken.ones, [this](const One& one) { return IsThere(one); }));
   const std::string name = taken.ones[0].name;
   if (there != 0 && there != taken.ones.size()) {
-    return Fail(absl::InternalError(absl::StrCat("9.3: of the group of ", name, " only ", there,
-                                                 " snapshots are there")));
+    return Fail(absl::InternalError(
+        absl::StrCat("9.3: of the group of ", name, " only ", there, " snapshots are there")));
   }
   if (there != 0 && answer.came && !answer.status.ok()) {
     return Fail(absl::InternalError(absl::StrCat("9.3: snapshot ", name, " was refused (",
@@ -193,8 +193,8 @@ void SnapshotLoad::FollowCheck() {
     if (status.ok()) {
       Compare(*check_.taken, one);
     } else if (!site_.rot || !absl::IsDataLoss(status)) {
-      Fail(absl::Status(status.code(), absl::StrCat("snapshot ", one.name, ": ",
-                                                    std::string(status.message()))));
+      Fail(absl::Status(status.code(),
+                        absl::StrCat("snapshot ", one.name, ": ", std::string(status.message()))));
     }
   }
   if (!metadata_.running() || now < check_.retry) return;
@@ -237,20 +237,19 @@ void SnapshotLoad::Compare(Taken& taken, One& one) {
     ++counts_.repeated;
     const auto [now, before] = std::ranges::mismatch(picture, one.picture);
     if (now != picture.end()) {
-      Fail(absl::DataLossError(absl::StrCat(
-          "9.3: snapshot ", one.name, " has changed: sector ", now->first, " holds stamp ",
-          now->second, ", and held ", before == one.picture.end() ? 0 : before->second)));
+      Fail(absl::DataLossError(absl::StrCat("9.3: snapshot ", one.name, " has changed: sector ",
+                                            now->first, " holds stamp ", now->second, ", and held ",
+                                            before == one.picture.end() ? 0 : before->second)));
     }
   }
   Moments moments{.after = taken.asked, .before = taken.there};
   for (size_t i = taken.removed; i < taken.ones.size(); ++i) {
     const One& other = taken.ones[i];
     if (!other.known) continue;
-    const absl::Status status =
-        sources_[other.source].load->log().Narrow(other.picture, moments);
+    const absl::Status status = sources_[other.source].load->log().Narrow(other.picture, moments);
     if (status.ok()) continue;
-    return Fail(absl::DataLossError(absl::StrCat("9.3: snapshot ", other.name, ": ",
-                                                 std::string(status.message()))));
+    return Fail(absl::DataLossError(
+        absl::StrCat("9.3: snapshot ", other.name, ": ", std::string(status.message()))));
   }
 }
 

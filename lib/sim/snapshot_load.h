@@ -1,9 +1,10 @@
 // Takes snapshots of volumes under load, through the API as daemons do, reads them again and again
 // and deletes some: all chosen by the seed (design 9.3).
 //
-// What must hold, and is checked: a snapshot that was answered is there, and one that was refused is
-// not; it holds what its volumes held at one moment between the question and the answer (of a group:
-// one moment for all), whatever was acknowledged by then; and it is the same whenever it is read.
+// What must hold, and is checked: a snapshot that was answered is there, and one that was refused
+// is not; it holds what its volumes held at one moment between the question and the answer (of a
+// group: one moment for all), with all that was acknowledged by then; and it is the same whenever
+// it is read.
 // Invariant: it acts only between turns of the world (Act), and never waits: metadata, nodes and
 // clients may die meanwhile. The first violation is kept.
 #pragma once
@@ -91,7 +92,7 @@ class SnapshotLoad {
   struct Check {
     Taken* taken = nullptr;
     size_t one = 0;
-    bool read = false;                // now it is to be detached
+    bool read = false;  // now it is to be detached
     std::shared_ptr<Answer> attach, detach;
     Instant retry;
   };
@@ -116,7 +117,7 @@ class SnapshotLoad {
   Random random_;
   SnapshotReader reader_;
   bool running_ = false;
-  Instant next_;        // question or deletion, while it runs
+  Instant next_;  // question or deletion, while it runs
   uint64_t number_ = 0;
   std::deque<Taken> taken_;
   Check check_;

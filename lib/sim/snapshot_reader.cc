@@ -64,9 +64,8 @@ void SnapshotReader::OnRead(const absl::Status& status) {
   // The end of the session: what follows is OnVolumeGone, and perhaps another one.
   if (absl::IsAborted(status) || absl::IsPermissionDenied(status) || detaching_) return;
   if (!status.ok()) {
-    return Finish(absl::Status(
-        status.code(), absl::StrCat("read at ", piece->offset_bytes, ": ",
-                                    std::string(status.message()))));
+    return Finish(absl::Status(status.code(), absl::StrCat("read at ", piece->offset_bytes, ": ",
+                                                           std::string(status.message()))));
   }
   const uint64_t first = piece->offset_bytes / kSectorBytes;
   const absl::StatusOr<std::vector<uint64_t>> stamps = ReadStamps(first, piece->memory);

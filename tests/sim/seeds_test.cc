@@ -31,10 +31,20 @@ const Thing kThings[] = {
     {"partitions", [](const RunCounts& c) { return c.partitions > 0; }},
 };
 
+// Of each group a fifth of those that take snapshots at least.
+const Thing kSnapshotThings[] = {
+    {"snapshots made", [](const RunCounts& c) { return c.snapshots.made > 0; }},
+    {"snapshots read again", [](const RunCounts& c) { return c.snapshots.repeated > 0; }},
+    {"snapshots deleted", [](const RunCounts& c) { return c.snapshots.deleted > 0; }},
+    {"snapshots deleted in resync",
+     [](const RunCounts& c) { return c.snapshots.deleted_in_resync > 0; }},
+};
+
 class SeedsTest : public testing::TestWithParam<uint64_t> {};
 
 TEST_P(SeedsTest, NothingIsLostAndEverythingIsExercised) {
   std::map<std::string, uint64_t> exercised;
+  uint64_t with_snapshots = 0;
   for (uint64_t i = 0; i < kSeedsPerGroup; ++i) {
     const RunOptions options{.seed = GetParam() * kSeedsPerGroup + i + 1, .seams = {}};
     const ChildReport report = RunInChild(options);
@@ -44,9 +54,17 @@ TEST_P(SeedsTest, NothingIsLostAndEverythingIsExercised) {
                            << "\nreplay it with: " << ReplayCommand(options);
     EXPECT_GE(report.counts.operations, 2000u) << "seed " << options.seed;
     for (const Thing& thing : kThings) exercised[thing.name] += thing.exercised(report.counts);
+    with_snapshots += TakesSnapshots(options.seed);
+    for (const Thing& thing : kSnapshotThings) {
+      exercised[thing.name] += thing.exercised(report.counts);
+    }
   }
   for (const Thing& thing : kThings) {
     EXPECT_GE(exercised[thing.name], kSeedsPerGroup / 4) << thing.name;
+  }
+  EXPECT_GE(with_snapshots, kSeedsPerGroup / 5);
+  for (const Thing& thing : kSnapshotThings) {
+    EXPECT_GE(exercised[thing.name], with_snapshots / 5) << thing.name;
   }
 }
 
