@@ -105,8 +105,11 @@ absl::StatusOr<Output> Attach(Session& session, const Arguments& arguments) {
   for (const uint32_t client : *clients) read_only ? one.add_ro(client) : one.add_rw(client);
   request.set_wait(!arguments.Has("noWait"));
   if (arguments.Has("timeout")) request.set_timeout_seconds(arguments.Id("timeout"));
-  return ChangeOutput(
-      session.admin.Call(&Admin::StubInterface::Reassign, request, Timeout(arguments)));
+  const absl::StatusOr<ChangeAnswer> moved =
+      session.admin.Call(&Admin::StubInterface::Reassign, request, Timeout(arguments));
+  if (!moved.ok() || clients->size() > 1) return ChangeOutput(moved);
+  // It is there: asked again only for where.
+  return AttachOne(session, arguments, *what, (*clients)[0], read_only);
 }
 
 absl::StatusOr<Output> Detach(Session& session, const Arguments& arguments) {

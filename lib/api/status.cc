@@ -18,9 +18,12 @@ bool IsFull(const DiskRoom* room) {
   return room != nullptr && room->usable_bytes() > 0 && room->free_bytes() < kCreditPieceBytesMax;
 }
 
-void AddDiskReasons(const metadata::State& state, const metadata::LiveView& live,
-                    StatusAnswer& answer) {
+// A node without disks, or a client without attachments, that is down is missed by nobody.
+void AddNodeReasons(const metadata::State& state, StatusAnswer& answer) {
+  std::set<uint64_t> used;
+  for (const auto& [id, record] : state.disks()) used.insert(record.disk().node());
   for (const auto& [id, node] : state.nodes()) {
+    if (!node.up() && !used.contains(id)) continue;
     answer.set_nodes(answer.nodes() + 1);
     if (node.up()) {
       answer.set_nodes_up(answer.nodes_up() + 1);
@@ -28,6 +31,26 @@ void AddDiskReasons(const metadata::State& state, const metadata::LiveView& live
       answer.add_reasons(absl::StrCat("node ", id, " is down: start it, or look at its log"));
     }
   }
+}
+
+void AddClientReasons(const metadata::State& state, const metadata::LiveView& live,
+                      StatusAnswer& answer) {
+  std::set<uint64_t> used;
+  for (const auto& [key, attachment] : state.attachments()) used.insert(key.second);
+  for (const auto& [id, client] : state.clients()) {
+    const bool up = live.client(client.id()).up;
+    if (!up && !used.contains(id)) continue;
+    answer.set_clients(answer.clients() + 1);
+    if (up) {
+      answer.set_clients_up(answer.clients_up() + 1);
+    } else {
+      answer.add_reasons(absl::StrCat("client ", id, " is down: start it, or look at its log"));
+    }
+  }
+}
+
+void AddDiskReasons(const metadata::State& state, const metadata::LiveView& live,
+                    StatusAnswer& answer) {
   for (const auto& [id, record] : state.disks()) {
     answer.set_disks(answer.disks() + 1);
     const Disk& disk = record.disk();
@@ -80,16 +103,10 @@ void Admin::Call(const StatusRequest&, Done<StatusAnswer> done) {
   answer.set_cluster(state().cluster().uuid());
   answer.set_generation(state().cluster().generation());
   answer.set_volumes(static_cast<uint32_t>(state().volumes().size()));
+  AddNodeReasons(state(), answer);
   AddDiskReasons(state(), live(), answer);
   AddChainReasons(state(), live(), answer);
-  for (const auto& [id, client] : state().clients()) {
-    answer.set_clients(answer.clients() + 1);
-    if (live().client(client.id()).up) {
-      answer.set_clients_up(answer.clients_up() + 1);
-    } else {
-      answer.add_reasons(absl::StrCat("client ", id, " is down: start it, or look at its log"));
-    }
-  }
+  AddClientReasons(state(), live(), answer);
   if (state().cluster().restoring()) {
     answer.add_reasons("restored from a backup: waits until every known node has registered");
   }

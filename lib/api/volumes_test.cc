@@ -117,6 +117,29 @@ TEST_F(VolumesTest, SpaceIsCountedAsFarAsItIsKnown) {
   EXPECT_EQ(part->all(0).stored_bytes(), 2 * 4096u);
 }
 
+TEST_F(VolumesTest, TheStatusMissesOnlyWhoHasSomething) {
+  Attach(1);
+  cluster.client(2).Kill(true);
+  cluster.AddNode(4);
+  cluster.Run(Duration::Seconds(1));
+  cluster.node(4).Kill(true);
+  cluster.Run(Duration::Seconds(5));
+  EXPECT_FALSE(Call<StatusAnswer>(StatusRequest())->healthy());
+  DiskForgetRequest forget;
+  forget.set_disk(40);
+  ASSERT_TRUE(Call<ChangeAnswer>(forget).ok());
+  const auto well = Call<StatusAnswer>(StatusRequest());
+  ASSERT_TRUE(well.ok()) << well.status();
+  EXPECT_TRUE(well->healthy()) << well->summary();
+  EXPECT_EQ(well->clients(), 1u);
+  EXPECT_EQ(well->nodes(), 3u);
+  cluster.client(1).Kill(true);
+  cluster.Run(Duration::Seconds(5));
+  const auto missed = Call<StatusAnswer>(StatusRequest());
+  ASSERT_EQ(missed->reasons_size(), 1);
+  EXPECT_EQ(missed->reasons(0), "client 1 is down: start it, or look at its log");
+}
+
 TEST_F(VolumesTest, AMoveWaitsUntilTheVolumeIsThere) {
   Attach(1);
   ReassignRequest move;

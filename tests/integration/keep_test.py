@@ -44,6 +44,15 @@ class Kept(Cluster):
                 for path in self.nodes[node].disks]
 
 
+def command_of(pid):
+    """Empty: it has ended."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as f:
+            return [word.decode() for word in f.read().split(b"\0")[:-1]]
+    except FileNotFoundError:
+        return []
+
+
 class Adopted:
     """As subprocess.Popen, of a process that is no child of ours."""
 
@@ -51,11 +60,7 @@ class Adopted:
         self.pid = pid
 
     def poll(self):
-        return None if os.path.exists(f"/proc/{self.pid}/cmdline") and self.command() else 0
-
-    def command(self):
-        with open(f"/proc/{self.pid}/cmdline", "rb") as f:
-            return [word.decode() for word in f.read().split(b"\0")[:-1]]
+        return None if command_of(self.pid) else 0
 
     def kill(self):
         os.kill(self.pid, 9)
@@ -91,7 +96,7 @@ class KeepTest(unittest.TestCase):
         roles = [process.role for process in cluster.processes()]
         self.assertEqual(roles, ["metadata", "node", "node", "node", "client"])
         for process in cluster.processes():
-            self.assertEqual(process.popen.command(), process.command)
+            self.assertEqual(command_of(process.pid), process.command)
             for disk in process.disks:
                 self.assertTrue(os.path.isfile(disk), disk)
         self.assertIn('"export-size": ', run("nbdinfo", "--json", cluster.nbd))

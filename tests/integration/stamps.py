@@ -51,14 +51,15 @@ class StampWriter:
             def finish(place, number, error):
                 nonlocal last
                 busy.discard(place)
-                if not error:
+                code = error.value
+                if code == 0:
                     now = time.monotonic()
                     self.longest_gap_s = max(self.longest_gap_s, now - last)
                     last = now
                     self.acknowledged[place] = max(self.acknowledged[place], number)
                     self.writes += 1
-                elif error not in (errno.ENOTCONN, errno.ESHUTDOWN):
-                    self.errors.append(f"block {place}: write failed with {errno.errorcode[error]}")
+                elif code not in (errno.ENOTCONN, errno.ESHUTDOWN):
+                    self.errors.append(f"block {place}: write failed with {errno.errorcode[code]}")
                 return 1
             try:
                 while not self.stop or busy:
