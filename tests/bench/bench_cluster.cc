@@ -7,7 +7,6 @@
 
 #include <cerrno>
 #include <chrono>
-#include <filesystem>
 #include <future>
 #include <thread>
 
@@ -55,16 +54,12 @@ BenchCluster::~BenchCluster() {
   client_.reset();
   daemons_.clear();
   if (a_disk_fd_ >= 0) close(a_disk_fd_);
-  std::error_code ignored;
-  std::filesystem::remove_all(options_.folder, ignored);
 }
 
 absl::Status BenchCluster::StartAll() {
-  std::error_code error;
-  std::filesystem::create_directories(options_.folder, error);
-  if (error) {
-    return absl::InvalidArgumentError(absl::StrCat(options_.folder, ": ", error.message()));
-  }
+  absl::StatusOr<std::unique_ptr<ScratchFolder>> folder = ScratchFolder::Make(options_.folder);
+  if (!folder.ok()) return folder.status();
+  folder_ = *std::move(folder);
   for (const auto step : {&BenchCluster::MakeDisks, &BenchCluster::StartDaemons,
                           &BenchCluster::StartClient, &BenchCluster::MakeVolume}) {
     const absl::Status done = (this->*step)();

@@ -16,6 +16,7 @@
 #include "lib/embed/client_server.h"
 #include "lib/env/log_sink.h"
 #include "tests/bench/child.h"
+#include "tests/bench/scratch_folder.h"
 
 namespace storpool::bench {
 
@@ -67,6 +68,7 @@ class BenchCluster {
   std::string ClusterFile() const { return options_.folder + "/metadata/cluster"; }
 
   const ClusterOptions options_;
+  std::unique_ptr<ScratchFolder> folder_;  // outlives what uses it
   std::string storpoolctl_;
   std::string metadata_address_;
   int a_disk_fd_ = -1;

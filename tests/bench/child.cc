@@ -39,6 +39,9 @@ absl::StatusOr<pid_t> Spawn(const Command& command, int out, int err) {
   if (pid > 0) return pid;
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(127);  // the bench ended meanwhile
+  sigset_t none;  // what the bench blocks
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
   dup2(out, STDOUT_FILENO);
   dup2(err, STDERR_FILENO);
   execve(argv[0], argv.data(), envp.data());

@@ -235,16 +235,20 @@ absl::Status BeginAgainWithProbe(char** argv) {
 
 int main(int argc, char** argv) {
   using namespace storpool::bench;
+  RemoveFoldersWhenInterrupted();
   const auto options = ParseOptions({argv + 1, argv + argc});
   if (!options.ok()) {
     Say(std::string(options.status().message()));
     return 2;
   }
   const char* probe = std::getenv(kProbeFolder);
-  absl::Status status;
-  if (options->counters && probe == nullptr) status = BeginAgainWithProbe(argv);
-  if (status.ok()) status = Bench(*options).Run();
-  if (probe != nullptr) std::filesystem::remove_all(probe);
+  if (options->counters && probe == nullptr) {
+    Say(std::string(BeginAgainWithProbe(argv).message()));
+    return 1;
+  }
+  absl::StatusOr<std::unique_ptr<ScratchFolder>> counts = nullptr;
+  if (probe != nullptr) counts = ScratchFolder::Make(probe);
+  const absl::Status status = counts.ok() ? Bench(*options).Run() : counts.status();
   if (status.ok()) return 0;
   Say(absl::StrCat("cluster_bench: ", status.message()));
   return 1;

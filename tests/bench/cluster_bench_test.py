@@ -1,6 +1,7 @@
 """The bench runs: real daemons, a small volume, short rounds; what it prints has its shape."""
 import json
 import os
+import signal
 import subprocess
 import unittest
 
@@ -9,12 +10,21 @@ VALUES = {"iops", "mean_us", "p50_us", "p99_us", "p999_us", "cpu_us_per_op"}
 CASES = ["write-4k-qd1-r3-ext4", "read-4k-qd32-r3-ext4", "write-1m-qd8-r3-tmpfs"]
 
 
+def start(*options):
+    return subprocess.Popen([BENCH, "--volume-mib=64", "--seconds=0.3", "--rounds=1", *options],
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
 def bench(*options):
-    done = subprocess.run([BENCH, "--volume-mib=64", "--seconds=0.3", "--rounds=1", *options],
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
-    if done.returncode != 0:
-        raise AssertionError(f"exit code {done.returncode}: {done.stderr}")
-    return done.stdout
+    run = start(*options)
+    printed, said = run.communicate()
+    if run.returncode != 0:
+        raise AssertionError(f"exit code {run.returncode}: {said}")
+    return printed
+
+
+def folder_of(run):
+    return f"/dev/shm/storpool-bench.{run.pid}"
 
 
 def objects(text):
@@ -43,9 +53,24 @@ class ClusterBench(unittest.TestCase):
         self.assertEqual(flushed["client"]["submits"], 0)
 
     def test_nothing_stays_behind(self):
-        bench("--json", "--case=read-4k-qd1-r1-tmpfs")
-        self.assertEqual([n for n in os.listdir("/dev/shm") if n.startswith("storpool-bench.")],
-                         [])
+        run = start("--json", "--case=read-4k-qd1-r1-tmpfs")
+        said = run.communicate()[1]
+        self.assertEqual(run.returncode, 0, said)
+        self.assertFalse(os.path.exists(folder_of(run)))
+
+    def test_an_interrupted_run_leaves_nothing_behind(self):
+        for interrupt in signal.SIGINT, signal.SIGTERM:
+            run = start("--json", "--case=write-4k-qd1-r3-tmpfs", "--rounds=1000")
+            said = ""
+            while "idle daemons" not in said:  # all of them run
+                line = run.stderr.readline()
+                self.assertTrue(line, said)
+                said += line
+            self.assertTrue(os.path.exists(folder_of(run)))
+            run.send_signal(interrupt)
+            run.communicate()
+            self.assertEqual(run.returncode, -interrupt)
+            self.assertFalse(os.path.exists(folder_of(run)))
 
 
 if __name__ == "__main__":

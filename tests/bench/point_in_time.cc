@@ -305,6 +305,7 @@ class PointInTime {
 
 int main(int argc, char** argv) {
   using namespace storpool::bench;
+  RemoveFoldersWhenInterrupted();
   const auto options = ParsePointInTimeOptions({argv + 1, argv + argc});
   if (!options.ok()) {
     std::fprintf(stderr, "%s\n", std::string(options.status().message()).c_str());
