@@ -188,8 +188,9 @@ std::vector<Command> VolumeChangeCommands() {
        .summary = "Change a volume; it may be in use",
        .parameters = Joined({Common(), OnlyUpdate()}),
        .wants_parameter = true,
-       .details = "What is not said stays. Limits hold at once; another template or placement "
-                  "moves the volume in the background.",
+       .details = "What is not said stays. Limits hold at once. Another template or placement is "
+                  "for a detached volume; attach it again at once: it moves in the background, "
+                  "task list shows how far it is.",
        .example = "volume db1 update size 200G iops 5000",
        .run = Update},
       {.pattern = "volume NAME",

@@ -94,7 +94,7 @@ inline constexpr int64_t kLeaseMsMax = 10000;       // the longest that anybody 
 inline constexpr int64_t kLeaseMarginMs = 40;       // for drift between two clocks, 5 %
 inline constexpr int64_t kCommitSilenceMs = 5;      // W travels alone after this (design 5.2.4)
 inline constexpr int64_t kMemberRetryMs = 250;      // an unanswered question between members
-inline constexpr int64_t kHeartbeatMs = 500;        // at rest, most of what a daemon does
+inline constexpr int64_t kHeartbeatMs = 700;        // at rest, most of what a daemon does
 inline constexpr int64_t kEjectionMs = 3000;        // silence that names a node out (design 6.7)
 inline constexpr int64_t kRebuildDelayMs = 600000;  // before a lost member is replaced (design 6.8)
 

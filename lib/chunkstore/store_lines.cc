@@ -167,10 +167,11 @@ void StoreLines::TakeOver(LineAndForgotten&& newer, Index* index) {
   model::Line& line = lines_[lineage];
   if (it == lines_.end()) {
     line = std::move(newer.line);
+    line.MakeView();
   } else {
     line.Take(newer.line);
   }
-  line.view = std::make_shared<const model::LineView>(line, forgotten);
+  if (!forgotten.empty()) line.view = std::make_shared<const model::LineView>(line, forgotten);
   by_lineage_[lineage] = &line;
 }
 

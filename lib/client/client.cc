@@ -40,6 +40,7 @@ Client::Client(ClientOptions options, env::Reactor& reactor, ChannelOpener& open
       heartbeat_(reactor, [this] { SendHeartbeat(); }),
       register_again_(reactor, [this] { Register(); }),
       tick_(reactor, [this] { Tick(); }),
+      release_alone_(reactor, [this] { ReleaseAlone(); }),
       reap_(reactor, [this] {
         ended_.clear();
         ended_fills_.clear();

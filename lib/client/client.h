@@ -126,6 +126,7 @@ class Client final : private control::MetadataLink::Handler,
   // Snapshots (client_snapshots.cc).
   void OnSnapshotHold(const SnapshotHold& hold);
   void HoldOpened(Volume& volume);
+  void ReleaseAlone();
   void OnSnapshotOver(uint64_t id);
   void RepeatSnapshots();
   Volume* FindSession(VolumeId volume, Generation generation);
@@ -185,6 +186,8 @@ class Client final : private control::MetadataLink::Handler,
   std::vector<Attached> ended_;               // to be deleted in a turn of their own
 
   std::map<SessionKey, EarlyHold> early_holds_;
+  // Groups of this client only: all are released as soon as all are held, in a turn of its own.
+  std::map<uint64_t, std::vector<SessionKey>> alone_;
   // Kept until metadata says that the snapshot is over.
   std::map<std::pair<uint64_t, SessionKey>, SnapshotReleased> released_;
   std::map<VolumeId, Fill> fills_in_order_;
@@ -200,6 +203,7 @@ class Client final : private control::MetadataLink::Handler,
   env::Timer heartbeat_;
   env::Timer register_again_;
   env::Timer tick_;
+  env::Timer release_alone_;
   env::Timer reap_;
 };
 

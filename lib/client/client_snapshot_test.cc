@@ -8,7 +8,8 @@ namespace {
 
 class ClientSnapshotTest : public ClientTest {
  protected:
-  void SendHold(uint64_t id, uint32_t generation) {
+  void SendHold(uint64_t id, uint32_t generation) { Send(HoldOf(id, generation)); }
+  FromMetadata HoldOf(uint64_t id, uint32_t generation) {
     FromMetadata message;
     SnapshotHold& hold = *message.mutable_snapshot_hold();
     hold.set_id(id);
@@ -17,8 +18,9 @@ class ClientSnapshotTest : public ClientTest {
     held.set_volume(5);
     held.set_generation(generation);
     *held.mutable_line() = LineWith({1, 2}, 2);
-    link.handler->OnLinkMessage(message);
+    return message;
   }
+  void Send(const FromMetadata& message) { link.handler->OnLinkMessage(message); }
   void SendRelease(uint64_t id) {
     FromMetadata message;
     message.mutable_snapshot_release()->set_id(id);
@@ -78,6 +80,35 @@ TEST_F(ClientSnapshotTest, AnswersAreKeptOverALostLinkUntilTheSnapshotIsOver93) 
   link.handler->OnLinkMessage(over);
   reactor.AdvanceBy(Duration::Millis(700));
   EXPECT_EQ(Said(), Words{});
+}
+
+TEST_F(ClientSnapshotTest, WhoIsAloneGoesOnAsSoonAsAllIsHeld93) {
+  Attach();
+  link.sent.clear();
+  FromMetadata hold = HoldOf(7, 3);
+  hold.mutable_snapshot_hold()->set_alone(true);
+  Send(hold);
+  reactor.AdvanceBy(Duration::Millis(1));
+  EXPECT_EQ(Said(), (Words{"held 7", "released 7 held drained"}));
+  SendRelease(7);  // metadata says it all the same
+  Send(hold);      // a new leader
+  reactor.AdvanceBy(Duration::Millis(1));
+  EXPECT_EQ(Said(), Words{});
+}
+
+TEST_F(ClientSnapshotTest, WhoIsAloneWaitsForTheLastOfItsGroup93) {
+  Attach();
+  link.sent.clear();
+  FromMetadata hold = HoldOf(7, 3);
+  hold.mutable_snapshot_hold()->set_alone(true);
+  HeldVolume& other = *hold.mutable_snapshot_hold()->add_volumes();
+  other = hold.snapshot_hold().volumes(0);
+  other.set_volume(6);  // not open yet
+  Send(hold);
+  reactor.AdvanceBy(Duration::Millis(50));
+  EXPECT_EQ(Said(), Words{"held 7"});
+  reactor.AdvanceBy(Duration::Millis(100));
+  EXPECT_EQ(Said(), Words{"released 7 drained"});
 }
 
 TEST_F(ClientSnapshotTest, ATimeOutWithoutMetadataIsAnsweredLater) {

@@ -19,6 +19,13 @@ Volume* Client::FindSession(VolumeId volume, Generation generation) {
 
 void Client::OnSnapshotHold(const SnapshotHold& hold) {
   const Duration timeout = Duration::Millis(hold.timeout_ms());
+  if (hold.alone()) {
+    std::vector<SessionKey>& group = alone_[hold.id()];
+    group.clear();
+    for (const HeldVolume& held : hold.volumes()) {
+      group.emplace_back(VolumeId(held.volume()), Generation(held.generation()));
+    }
+  }
   for (const HeldVolume& held : hold.volumes()) {
     const absl::StatusOr<model::Line> line = control::ToModel(held.line());
     if (!line.ok() || line->layers.empty()) {
@@ -55,7 +62,24 @@ void Client::HoldOpened(Volume& volume) {
   });
 }
 
+// All are held at this moment, and that is what metadata would wait to hear: the pause ends here,
+// not after a way there and back (9.3).
+void Client::ReleaseAlone() {
+  for (auto it = alone_.begin(); it != alone_.end();) {
+    const uint64_t id = it->first;
+    std::vector<Volume*> held;
+    for (const SessionKey& key : it->second) {
+      Volume* volume = FindSession(key.first, key.second);
+      if (volume != nullptr && volume->held() && volume->held_for() == id) held.push_back(volume);
+    }
+    const bool all = held.size() == it->second.size();
+    it = all ? alone_.erase(it) : std::next(it);
+    for (Volume* volume : all ? held : std::vector<Volume*>()) volume->Release(id);
+  }
+}
+
 void Client::OnHeld(const Session& session, uint64_t id) {
+  if (alone_.contains(id) && !release_alone_.active()) release_alone_.StartIn(Duration());
   if (!registered_) return;  // said again once it is
   ToMetadata message;
   SnapshotHeld& held = *message.mutable_snapshot_held();
@@ -79,6 +103,7 @@ void Client::OnReleased(const Session& session, uint64_t id, bool held, bool dra
 }
 
 void Client::OnSnapshotOver(uint64_t id) {
+  alone_.erase(id);
   std::erase_if(released_, [id](const auto& kept) { return kept.first.first == id; });
 }
 

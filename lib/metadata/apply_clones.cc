@@ -63,7 +63,8 @@ absl::Status State::Do(const RevertVolume& c, Outcome& out) {
   if (!snapshot.ok()) return snapshot.status();
   SP_RETURN_IF_ERROR(CheckDetached(*found));
   SP_RETURN_IF_ERROR(CheckRoomForLayer(*found));
-  if (!IsAncestor(*snapshot, *found)) {
+  // Where a volume has moved to another template, its snapshots stayed behind.
+  if (snapshot->on_volume() != found->id() && !IsAncestor(*snapshot, *found)) {
     return InvalidParam(absl::StrCat("volume ", NameOf(*found), " has not come from snapshot ",
                                      NameOf(*snapshot), "; make a clone of that instead"));
   }
@@ -77,22 +78,38 @@ absl::Status State::Do(const RevertVolume& c, Outcome& out) {
     PutVolume(volume);
   } else {
     Line line;
-    line.set_volume(volume.id());
     line.set_table(lines_.Find(before)->table());
     SP_RETURN_IF_ERROR(SetParent(line, *snapshot));
-    ClusterRecord cluster = cluster_;
-    line.set_lineage(cluster.next_lineage());
-    volume.set_lineage(cluster.next_lineage());
-    cluster.set_next_lineage(cluster.next_lineage() + 1);
-    PutCluster(cluster);
+    BeginLine(std::move(line), volume, out);
     PutVolume(volume);
-    NewLine(std::move(line), volume.size_bytes(), out);
     fills_.Erase(before);
     Collect(before, newest, out);
   }
   out.result.set_id(volume.id());
   BumpGeneration(out);
   return absl::OkStatus();
+}
+
+// Another lineage of the volume begins, with nothing of its own yet.
+void State::BeginLine(Line line, Volume& volume, Outcome& out) {
+  ClusterRecord cluster = cluster_;
+  line.set_volume(volume.id());
+  line.set_lineage(cluster.next_lineage());
+  volume.set_lineage(cluster.next_lineage());
+  cluster.set_next_lineage(cluster.next_lineage() + 1);
+  PutCluster(cluster);
+  NewLine(std::move(line), volume.size_bytes(), out);
+}
+
+// From the foreign parent of its line, which is there.
+void State::StartFill(const Volume& volume) {
+  const Line& line = *lines_.Find(volume.lineage());
+  FillRecord fill;
+  fill.set_volume(volume.id());
+  fill.set_lineage(line.lineage());
+  fill.set_end(static_cast<uint32_t>(
+      (std::min(line.parent_size_bytes(), volume.size_bytes()) + kChunkBytes - 1) / kChunkBytes));
+  fills_.Put(line.lineage(), fill);
 }
 
 absl::Status State::Do(const RebaseVolume& c, Outcome& out) {
@@ -116,12 +133,7 @@ absl::Status State::Do(const RebaseVolume& c, Outcome& out) {
     return Busy(absl::StrCat("volume ", NameOf(*volume),
                              " has snapshots that need its parent; delete them first"));
   }
-  FillRecord fill;
-  fill.set_volume(volume->id());
-  fill.set_lineage(line.lineage());
-  fill.set_end(static_cast<uint32_t>(
-      (std::min(line.parent_size_bytes(), volume->size_bytes()) + kChunkBytes - 1) / kChunkBytes));
-  fills_.Put(line.lineage(), fill);
+  StartFill(*volume);
   out.result.set_id(volume->id());
   BumpGeneration(out);
   return absl::OkStatus();

@@ -140,13 +140,18 @@ absl::StatusOr<uint32_t> State::MakeTable(const Table& policy, Outcome& out) {
   return table.id();
 }
 
-absl::StatusOr<uint32_t> State::FindOrMakeTable(const Table& policy, Outcome& out) {
+uint32_t State::FindTableFor(const Table& policy) const {
   for (const auto& [id, table] : tables_.all()) {
     if (table.template_id() == policy.template_id() && SamePolicy(table, policy)) {
       return static_cast<uint32_t>(id);
     }
   }
-  return MakeTable(policy, out);
+  return 0;
+}
+
+absl::StatusOr<uint32_t> State::FindOrMakeTable(const Table& policy, Outcome& out) {
+  const uint32_t found = FindTableFor(policy);
+  return found != 0 ? found : MakeTable(policy, out);
 }
 
 void State::EraseTableIfUnused(uint32_t table, Outcome& out) {

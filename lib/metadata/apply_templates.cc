@@ -5,14 +5,11 @@
 #include "lib/metadata/errors.h"
 #include "lib/metadata/placing.h"
 #include "lib/metadata/state.h"
+#include "lib/metadata/volume_parts.h"
 #include "lib/model/names.h"
 
 namespace storpool::metadata {
 namespace {
-
-absl::Status AsInvalid(const absl::Status& status) {
-  return status.ok() ? status : InvalidParam(std::string(status.message()));
-}
 
 // The same error, of this template.
 absl::Status Of(const std::string& name, const absl::Status& status) {
@@ -20,11 +17,6 @@ absl::Status Of(const std::string& name, const absl::Status& status) {
                      absl::StrCat("template ", name, ": ", std::string(status.message())));
   status.ForEachPayload([&](auto url, const auto& payload) { named.SetPayload(url, payload); });
   return named;
-}
-
-absl::Status NoTemplate(const std::string& name) {
-  return ObjectDoesNotExist(
-      absl::StrCat("template '", name, "' does not exist; 'template list' shows all"));
 }
 
 }  // namespace

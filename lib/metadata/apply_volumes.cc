@@ -12,15 +12,6 @@
 #include "lib/model/names.h"
 
 namespace storpool::metadata {
-namespace {
-
-absl::Status NoTemplate(const std::string& name) {
-  return ObjectDoesNotExist(
-      absl::StrCat("template '", name, "' does not exist; 'template list' shows all"));
-}
-
-}  // namespace
-
 absl::Status State::CheckDetached(const Volume& volume) const {
   const auto it = attachments_.all().lower_bound({volume.id(), 0});
   if (it == attachments_.all().end() || it->first.first != volume.id()) return absl::OkStatus();
@@ -168,17 +159,6 @@ absl::Status State::Do(const UpdateVolume& c, Outcome& out) {
     volume.set_name(update.rename());
     volume.clear_auto_name();
   }
-  if (update.has_template_name() && !update.template_name().empty()) {
-    const Template* t = FindTemplate(update.template_name());
-    if (t == nullptr) return NoTemplate(update.template_name());
-    // A snapshot lies where its volume does; only what is cloned from it follows the template.
-    if (t->id() != volume.template_id() && !volume.snapshot()) {
-      return InvalidParam(absl::StrCat(NameOf(*found), " stays with its template; make a clone in ",
-                                       "template ", update.template_name(), " instead"));
-    }
-    volume.set_template_id(t->id());
-    volume.set_template_name(t->name());
-  }
   SP_RETURN_IF_ERROR(CheckTags(update.tags()));
   MergeTags(update.tags(), volume);
   SP_RETURN_IF_ERROR(CheckTagCount(volume));
@@ -198,7 +178,9 @@ absl::Status State::Do(const UpdateVolume& c, Outcome& out) {
   }
   const uint64_t size_bytes =
       update.has_size_bytes() ? update.size_bytes() : volume.size_bytes() + update.size_add_bytes();
-  SP_RETURN_IF_ERROR(Resize(volume, size_bytes, update.shrink_ok(), out));
+  SP_RETURN_IF_ERROR(CheckResize(volume, size_bytes, update.shrink_ok()));
+  SP_RETURN_IF_ERROR(ChangePlace(update, volume, out));  // the last that may fail
+  Resize(volume, size_bytes, out);
   if (volume.SerializeAsString() == found->SerializeAsString()) return absl::OkStatus();
   PutVolume(volume);
   TouchVolume(volume.id(), out);
@@ -206,14 +188,24 @@ absl::Status State::Do(const UpdateVolume& c, Outcome& out) {
   return absl::OkStatus();
 }
 
-// The last step of an update: it changes the line.
-absl::Status State::Resize(Volume& volume, uint64_t size_bytes, bool shrink_ok, Outcome& out) {
+absl::Status State::CheckResize(const Volume& volume, uint64_t size_bytes, bool shrink_ok) const {
   if (size_bytes == volume.size_bytes()) return absl::OkStatus();
   SP_RETURN_IF_ERROR(AsInvalid(model::ValidateVolumeSize(size_bytes)));
   if (volume.snapshot()) {
     return InvalidParam(absl::StrCat("snapshot ", NameOf(volume), " keeps its size"));
   }
   SP_RETURN_IF_ERROR(CheckRoomForLayer(volume));
+  if (size_bytes > volume.size_bytes()) return absl::OkStatus();
+  if (!shrink_ok) {
+    return InvalidParam(absl::StrCat("volume ", NameOf(volume), " has ", volume.size_bytes(),
+                                     " bytes; to cut off what is beyond ", size_bytes,
+                                     " for ever, say shrinkOk"));
+  }
+  return CheckOneWriter(volume);
+}
+
+void State::Resize(Volume& volume, uint64_t size_bytes, Outcome& out) {
+  if (size_bytes == volume.size_bytes()) return;
   const uint64_t lineage = volume.lineage();
   const uint32_t newest = NewestLayer(lineage);
   if (size_bytes > volume.size_bytes()) {
@@ -221,21 +213,13 @@ absl::Status State::Resize(Volume& volume, uint64_t size_bytes, bool shrink_ok, 
     layer.set_size_bytes(size_bytes);
     layer.set_changed(BumpLine(lineage, out));
     PutLayer(lineage, newest, layer);
-    volume.set_size_bytes(size_bytes);
-    return absl::OkStatus();
+  } else {
+    // A new layer with the smaller cut; the old one is merged into it when no session writes it any
+    // more, and what lies beyond the cut is freed then (4.7).
+    AddLayer(volume, size_bytes, out);
+    Collect(lineage, newest, out);
   }
-  if (!shrink_ok) {
-    return InvalidParam(absl::StrCat("volume ", NameOf(volume), " has ", volume.size_bytes(),
-                                     " bytes; to cut off what is beyond ", size_bytes,
-                                     " for ever, say shrinkOk"));
-  }
-  SP_RETURN_IF_ERROR(CheckOneWriter(volume));
-  // A new layer with the smaller cut; the old one is merged into it when no session writes it any
-  // more, and what lies beyond the cut is freed then (4.7).
-  AddLayer(volume, size_bytes, out);
   volume.set_size_bytes(size_bytes);
-  Collect(lineage, newest, out);
-  return absl::OkStatus();
 }
 
 absl::Status State::CheckDeletable(const Volume& volume) const {

@@ -37,7 +37,7 @@ void Leader::OrderLines(const std::set<uint64_t>& lineages) {
       lines_.OnOrdered(node, lineage, line->version());
       if (by_node[node].ByteSizeLong() > kOrderBytes) send(node, by_node[node]);
     }
-    if (!work) lines_.Forget(lineage);
+    if (!work) lines_.Rest(lineage);
   }
   for (auto& [node, message] : by_node) {
     if (message.has_lines()) send(node, message);

@@ -17,10 +17,14 @@ void LineProgress::OnKept(uint32_t disk, const LineKept& kept) {
   most = std::max(most, WorkOn(kept.lineage()).left);
 }
 
-void LineProgress::Forget(uint64_t lineage) {
+void LineProgress::Rest(uint64_t lineage) {
   kept_.erase(lineage);
-  ordered_.erase(lineage);
   most_left_.erase(lineage);
+}
+
+void LineProgress::Forget(uint64_t lineage) {
+  Rest(lineage);
+  ordered_.erase(lineage);
 }
 
 uint32_t LineProgress::Ordered(uint32_t node, uint64_t lineage) const {

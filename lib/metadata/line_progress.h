@@ -17,6 +17,9 @@ class LineProgress {
   // A node registered: what it and its disks said before is void.
   void OnNodeHere(uint32_t node, const std::set<uint32_t>& disks);
   void OnKept(uint32_t disk, const LineKept& kept);
+  // There is no work on it for now. What nodes were ordered is remembered: the next order says only
+  // what has changed since.
+  void Rest(uint64_t lineage);
   void Forget(uint64_t lineage);
 
   // The line version that was last ordered to the node since it registered; 0: none.

@@ -184,6 +184,7 @@ void Leader::SendHold(uint64_t id, const Hold& hold, uint32_t only_client) {
     if (only_client != 0 && session.client != only_client) continue;
     SnapshotHold& order = *messages[session.client].mutable_snapshot_hold();
     order.set_id(id);
+    order.set_alone(hold.All([&](const HeldSession& s) { return s.client == session.client; }));
     order.set_timeout_ms(static_cast<uint32_t>(options_.hold_time.millis()));
     HeldVolume& held = *order.add_volumes();
     held.set_volume(volume);

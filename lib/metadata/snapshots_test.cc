@@ -99,7 +99,8 @@ TEST_F(SnapshotsTest, AGroupIsHeldTogetherAndSealedTogether) {
   EXPECT_TRUE(Exists("s-w"));
   EXPECT_EQ(At("v", 1).layer(), 2u);
   EXPECT_EQ(cluster.client(1).layers[Get("v").id()], 2u);
-  EXPECT_EQ(cluster.client(1).hold_orders.size(), 1u);
+  ASSERT_EQ(cluster.client(1).hold_orders.size(), 1u);
+  EXPECT_FALSE(cluster.client(1).hold_orders[0].alone());
   EXPECT_TRUE(cluster.client(1).unfinished.empty());
   EXPECT_TRUE(cluster.state().operations().empty());
   EXPECT_TRUE(cluster.state().behind().empty());
@@ -116,6 +117,7 @@ TEST_F(SnapshotsTest, NothingIsHeldBeforeEveryServingMemberHasTheLine) {
   cluster.node(2).SayLines();
   cluster.Run(Duration::Seconds(1));
   EXPECT_TRUE(Exists("s-v"));
+  EXPECT_TRUE(cluster.client(1).hold_orders[0].alone());
 }
 
 TEST_F(SnapshotsTest, AClientThatGoesOnByItselfFailsTheSnapshotNotTheVolume) {

@@ -220,6 +220,7 @@ class State {
   absl::StatusOr<uint32_t> MakeTable(const Table& policy, Outcome& out);
   // One of this policy and template_id that is there already, or a new one. template_id 0: for
   // volumes with values of their own (6.11).
+  uint32_t FindTableFor(const Table& policy) const;  // 0: none
   absl::StatusOr<uint32_t> FindOrMakeTable(const Table& policy, Outcome& out);
   // To be called whenever a lineage or a template has left it.
   void EraseTableIfUnused(uint32_t table, Outcome& out);
@@ -275,7 +276,8 @@ class State {
   absl::Status ChooseTable(NewVolume& plan, Outcome& out);
   void PutNewVolume(NewVolume plan, uint64_t id, Outcome& out);
   absl::Status UpdateSnapshotParts(const VolumeUpdateRequest& update, Volume& volume) const;
-  absl::Status Resize(Volume& volume, uint64_t size_bytes, bool shrink_ok, Outcome& out);
+  absl::Status CheckResize(const Volume& volume, uint64_t size_bytes, bool shrink_ok) const;
+  void Resize(Volume& volume, uint64_t size_bytes, Outcome& out);
   absl::Status CheckDeletable(const Volume& volume) const;
   void DeleteSnapshot(Volume snapshot, Outcome& out);
 
@@ -292,6 +294,13 @@ class State {
   absl::Status SetParent(Line& line, const Volume& parent) const;
   absl::Status CloneOfVolume(const CreateVolume& c, Outcome& out);
   absl::StatusOr<NewVolume> PlanClone(const OperationRecord& record) const;
+  void BeginLine(Line line, Volume& volume, Outcome& out);
+  void StartFill(const Volume& volume);
+
+  // apply_moves.cc
+  absl::StatusOr<Table> PlaceWanted(const VolumeUpdateRequest& update, const Volume& volume) const;
+  absl::Status ChangePlace(const VolumeUpdateRequest& update, Volume& volume, Outcome& out);
+  absl::Status MoveTo(const Table& place, Volume& volume, Outcome& out);
 
   // apply_attachments.cc
   struct Move {

@@ -16,6 +16,11 @@ absl::Status AsInvalid(const absl::Status& status) {
   return status.ok() ? status : InvalidParam(std::string(status.message()));
 }
 
+absl::Status NoTemplate(const std::string& name) {
+  return ObjectDoesNotExist(
+      absl::StrCat("template '", name, "' does not exist; 'template list' shows all"));
+}
+
 std::string GlobalIdOf(const ClusterRecord& cluster, uint64_t id) {
   constexpr char kDigits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
   std::string text;

@@ -15,6 +15,8 @@ inline constexpr uint32_t kVolumesPerGroupMax = 256;  // snapshots of one instan
 // The model's errors with StorPool's name for them.
 absl::Status AsInvalid(const absl::Status& status);
 
+absl::Status NoTemplate(const std::string& name);
+
 // "location.cluster.number", the number in base 36, lower case.
 std::string GlobalIdOf(const ClusterRecord& cluster, uint64_t id);
 

@@ -68,6 +68,7 @@ Cluster::Cluster(ClusterOptions options)
   }
   snapshots_.emplace(site_, metadata_, std::move(sources), kReader);
   reader_.emplace(site_, kReader, [this](const std::string& volume) -> ClientUser* {
+    if (options_.apart && volume == "w") return &*other_load_;
     return volume == snapshots_->reader().name() ? &snapshots_->reader() : nullptr;
   });
 }
@@ -108,7 +109,7 @@ absl::Status Cluster::SetUp() {
         const metadata::State& state = metadata_.leader().state();
         return state.disks().size() ==
                    nodes_.size() * static_cast<size_t>(options_.disks_per_node) &&
-               !state.clients().empty();
+               state.clients().size() == (reader_ ? 2u : 1u);
       })) {
     return absl::DeadlineExceededError("not all disks and clients have registered");
   }
@@ -150,7 +151,7 @@ absl::Status Cluster::Configure() {
 metadata::Command Cluster::AttachCommand(const std::string& volume) const {
   metadata::Command attach;
   attach.mutable_attach()->set_volume(volume);
-  attach.mutable_attach()->set_client(1);
+  attach.mutable_attach()->set_client(options_.apart && volume == "w" ? kReader.value() : 1);
   attach.mutable_attach()->set_rights(READ_WRITE);
   return attach;
 }

@@ -31,6 +31,8 @@ struct ClusterOptions {
   bool snapshots = false;
   // Two volumes, "v" and "w", each with a load: their snapshots are of one moment.
   bool group = false;
+  // "w" is attached to the second client.
+  bool apart = false;
   WorkloadOptions load{.volume_bytes = 5 * uint64_t{kChunkBytes}};
   bool verbose = false;
   Seams seams;

@@ -40,6 +40,7 @@ ClusterOptions OptionsOf(const RunOptions& options) {
   }
   cluster.snapshots = TakesSnapshots(options.seed);
   cluster.group = cluster.snapshots && options.seed % 2 == 0;
+  cluster.apart = cluster.group && options.seed % 4 == 0;
   cluster.verbose = options.verbose;
   cluster.seams = options.seams;
   return cluster;

@@ -267,8 +267,8 @@ void SnapshotLoad::Act() {
   const auto kept = static_cast<size_t>(
       std::ranges::count_if(taken_, [](const Taken& taken) { return taken.is_there; }));
   const uint64_t dice = random_.Below(10);
-  if (kept >= kKeptMax || dice < 3) return Remove();
-  if (dice < 5) return CheckAll();
+  if (kept >= kKeptMax || dice < 4) return Remove();
+  if (dice < 6) return CheckAll();
   if (answered()) Ask();
 }
 

@@ -1,8 +1,7 @@
 // The folder in which a bench keeps its cluster: gigabytes, partly in memory.
 //
 // It is gone when the bench ends, also when it is interrupted (SIGINT, SIGTERM).
-#ifndef TESTS_BENCH_SCRATCH_FOLDER_H_
-#define TESTS_BENCH_SCRATCH_FOLDER_H_
+#pragma once
 
 #include <memory>
 #include <string>
@@ -31,5 +30,3 @@ class ScratchFolder {
 };
 
 }  // namespace storpool::bench
-
-#endif  // TESTS_BENCH_SCRATCH_FOLDER_H_

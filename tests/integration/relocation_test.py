@@ -16,8 +16,12 @@ class Load:
     def __init__(self, cluster, blocks, seed):
         self.cluster = cluster
         self.writer = StampWriter(cluster.nbd_uri(VOLUME), blocks, seed)
-        self.running = in_background(self.writer.run)
+        self.start()
         wait_for_writes(cluster, self.writer, blocks * 2)
+
+    def start(self):
+        self.writer.stop = False
+        self.running = in_background(self.writer.run)
 
     def end(self, test):
         wait_for_writes(self.cluster, self.writer)
@@ -111,6 +115,24 @@ class RelocationTest(unittest.TestCase):
             wait_moved(cluster, lambda: sum(disks(cluster)[n]["chains"] for n in ssd) == 64 and
                        sum(disks(cluster)[n]["chains"] for n in hdd) == 128)
             load.end(self)
+
+    def test_a_volume_moves_to_another_template(self):
+        with RunningCluster(size_mib=96, nodes=4) as cluster:
+            group(cluster, "right", 301, 401)
+            cluster.ctl("template", "two", "create", "replication", "2", "placeAll", "right")
+            load = Load(cluster, blocks=8192, seed=25)
+            load.end(self)
+            attachment = ["volume", VOLUME, "client", str(cluster.client_id)]
+            cluster.ctl("detach", *attachment)
+            cluster.ctl("volume", VOLUME, "update", "template", "two")
+            cluster.ctl("attach", *attachment)
+            load.start()  # while what it had is copied
+            cluster.wait("the volume is filled", lambda: not cluster.ctl_json("task", "list"))
+            load.end(self)
+            self.assertEqual(cluster.ctl_json("volume", VOLUME, "info")["templateName"], "two")
+            for number in (1, 2):  # nothing of it is left there
+                self.assertEqual(cluster.nodes[number].stop(), 0)
+            self.assertEqual(load.writer.verify(), [])
 
     def test_a_thousand_volumes_are_changed_at_once(self):
         with RunningCluster(size_mib=64, replication=2) as cluster:

@@ -139,7 +139,7 @@ std::vector<Canary> Canaries() {
       {"StaleBatchAccepted", "I.|5.3d", StaleBatchAccepted()},
       {"SessionUsedAgain", "5.8", SessionUsedAgain()},
       {"ReadsTheNextLayer", "9.3", ReadsTheNextLayer()},
-      {"WritesTheSealedLayer", "9.3|I9", WithStore<WritesTheSealedLayer>()},
+      {"WritesTheSealedLayer", "9.3|I9|I4", WithStore<WritesTheSealedLayer>()},
   };
 }
 

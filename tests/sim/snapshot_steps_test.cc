@@ -21,7 +21,7 @@ namespace {
 enum class Victim { kNobody, kClient, kNode, kMetadata };
 
 constexpr uint64_t kRunsMax = 30;   // of one victim and seed, unless all are wanted
-constexpr uint64_t kStepsMin = 30;  // of a snapshot: fewer would mean that little is under way
+constexpr uint64_t kStepsMin = 20;  // of a snapshot: fewer would mean that little is under way
 constexpr uint64_t kNever = UINT64_MAX;
 
 // One life of a cluster, in which somebody dies at step `at` of the second snapshot.
@@ -64,6 +64,7 @@ class Story {
     ClusterOptions options{.seed = seed, .seams = {}};
     options.snapshots = true;
     options.group = seed % 2 == 0;
+    options.apart = seed % 4 == 0;
     options.load.requests_under_way = 6;
     options.load.pause_max = Duration::Millis(25);
     return options;
