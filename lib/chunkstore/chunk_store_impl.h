@@ -171,7 +171,6 @@ class ChunkStoreImpl : public ChunkStore,
   void SetAside(uint32_t victim);
   // Moving what lives (survivors.cc).
   Task Clean(uint32_t victim);
-  Task CleanBeside(uint32_t segment);  // with others
   Task LoadBatch(Victim* victim, bool* valid);
   void FindLive(const Victim& victim, uint32_t blocks_max, LiveBlocks* live) const;
   Task MoveLive(StreamWriter& to, const Victim& victim, const LiveBlocks& live);

@@ -2,7 +2,6 @@
 // emptied segments go (design 4.9, 4.10).
 #include <algorithm>
 #include <cmath>
-#include <list>
 #include <string>
 #include <utility>
 
@@ -14,14 +13,6 @@ namespace {
 
 // A victim must free at least this part of itself.
 constexpr uint32_t kLeastGain = 24;
-
-// Each is read piece by piece, and beside the writes of clients a piece takes its time.
-constexpr uint32_t kVictimsAtOnce = 4;
-
-uint32_t CountRunning(const std::list<Task>& tasks) {
-  return static_cast<uint32_t>(
-      std::count_if(tasks.begin(), tasks.end(), [](const Task& task) { return !task.done(); }));
-}
 
 }  // namespace
 
@@ -68,29 +59,19 @@ Task ChunkStoreImpl::MakeSpace() {
   const Room r = room();
   const uint32_t wanted = r.enough_segments();
   std::vector<uint32_t> victims;
-  std::list<Task> cleaning;
   while (failure_.ok()) {
     // What is still on its way from a victim counts as moved.
     const auto moving = std::count_if(victims.begin(), victims.end(),
                                       [this](uint32_t v) { return segments_[v].live_blocks > 0; });
     const auto emptied = segments_.CountEmptied() + static_cast<uint32_t>(moving);
     if (segments_.free_count() + emptied >= wanted) break;
-    // What lives in those under way takes up to a segment for each.
-    const uint32_t running = CountRunning(cleaning);
-    const bool room_for_one = segments_.free_count() >= r.cleaning_segments() + running;
-    if (!room_for_one && running == 0) break;  // the checkpoint frees some
-    if (!room_for_one || running == kVictimsAtOnce) {
-      co_await Progress{*this};
-      continue;
-    }
+    if (segments_.free_count() < r.cleaning_segments()) break;  // the checkpoint frees some
     const std::optional<uint32_t> victim = ChooseVictim();
     if (!victim) break;
     victims.push_back(*victim);
     clean_tried_[*victim] = checkpoints_begun_ + 1;
-    cleaning.push_back(CleanBeside(*victim));
-    cleaning.back().Start();
+    SP_RETURN_CO(co_await Clean(*victim));
   }
-  while (CountRunning(cleaning) > 0) co_await Progress{*this};
   for (const StreamId s : {StreamId::kSurvivors1, StreamId::kSurvivors2}) {
     while (failure_.ok() && !writer(s).idle()) {
       writer(s).Poke();

@@ -204,12 +204,6 @@ Task ChunkStoreImpl::Clean(uint32_t segment) {
   co_return absl::OkStatus();
 }
 
-Task ChunkStoreImpl::CleanBeside(uint32_t segment) {
-  const absl::Status status = co_await Clean(segment);
-  ScheduleBatch();  // who waits for its end goes on
-  co_return status;
-}
-
 // After the survivors are durable: what still lives in a victim is pending, or cannot be read.
 void ChunkStoreImpl::SetAside(uint32_t victim) {
   const uint32_t live = segments_[victim].live_blocks;

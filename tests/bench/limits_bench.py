@@ -100,8 +100,9 @@ def run(cluster, seconds):
                "off_percent": round(100 * (rate / limit - 1), 2)}
     set_limit(cluster, "test")
     free, = rates(cluster, ["test"], 64 * KIB, 16, 3)
-    limit = int(free / 2) * 64 * KIB
-    set_limit(cluster, "test", bandwidth=str(limit))
+    limit_mib = int(free / 2) * 64 * KIB // MIB
+    limit = limit_mib * MIB
+    set_limit(cluster, "test", bandwidth=f"{limit_mib}M")
     rate, = rates(cluster, ["test"], 64 * KIB, 16, seconds)
     yield {"case": "bandwidth", "unlimited": round(free * 64 * KIB), "limit": limit,
            "rate": round(rate * 64 * KIB),

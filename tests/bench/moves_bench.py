@@ -80,7 +80,9 @@ def run(options):
         fill(cluster, size)
         yield Move(cluster, "two copies to three", size, ("replication", "3"),
                    lambda: sum(mirrors(cluster).values()) == 192).result()
-        yield Move(cluster, "another group", 3 * size, ("placeAll", "second"),
+        yield Move(cluster, "another group", 3 * size,
+                   [word for place in ("placeAll", "placeHead", "placeTail")
+                    for word in (place, "second")],
                    lambda: sum(mirrors(cluster)[d] for d in first) == 0).result()
 
 
