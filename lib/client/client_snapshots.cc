@@ -65,17 +65,18 @@ void Client::HoldOpened(Volume& volume) {
 // All are held at this moment, and that is what metadata would wait to hear: the pause ends here,
 // not after a way there and back (9.3).
 void Client::ReleaseAlone() {
-  for (auto it = alone_.begin(); it != alone_.end();) {
-    const uint64_t id = it->first;
-    std::vector<Volume*> held;
-    for (const SessionKey& key : it->second) {
-      Volume* volume = FindSession(key.first, key.second);
-      if (volume != nullptr && volume->held() && volume->held_for() == id) held.push_back(volume);
+  std::vector<std::pair<uint64_t, Volume*>> ready;
+  for (const auto& [id, group] : alone_) {
+    const size_t before = ready.size();
+    for (const auto& [volume_id, generation] : group) {
+      Volume* volume = FindSession(volume_id, generation);
+      if (volume != nullptr && volume->held() && volume->held_for() == id) {
+        ready.emplace_back(id, volume);
+      }
     }
-    const bool all = held.size() == it->second.size();
-    it = all ? alone_.erase(it) : std::next(it);
-    for (Volume* volume : all ? held : std::vector<Volume*>()) volume->Release(id);
+    if (ready.size() - before < group.size()) ready.resize(before);
   }
+  for (const auto& [id, volume] : ready) volume->Release(id);
 }
 
 void Client::OnHeld(const Session& session, uint64_t id) {
@@ -90,6 +91,7 @@ void Client::OnHeld(const Session& session, uint64_t id) {
 }
 
 void Client::OnReleased(const Session& session, uint64_t id, bool held, bool drained) {
+  alone_.erase(id);  // the group goes on, or cannot go on together any more
   SnapshotReleased& kept = released_[{id, {session.volume, session.generation}}];
   kept.set_id(id);
   kept.set_volume(session.volume.value());
@@ -103,7 +105,7 @@ void Client::OnReleased(const Session& session, uint64_t id, bool held, bool dra
 }
 
 void Client::OnSnapshotOver(uint64_t id) {
-  alone_.erase(id);
+  alone_.erase(id);  // a group of which nothing was held
   std::erase_if(released_, [id](const auto& kept) { return kept.first.first == id; });
 }
 

@@ -12,8 +12,8 @@ namespace storpool::metadata {
 
 absl::Status State::SetParent(Line& line, const Volume& parent) const {
   if (Ancestors(parent.lineage()).size() + 1 > kForeignParentsMax) {
-    return Busy(absl::StrCat("snapshot ", NameOf(parent), " is a clone of a clone, ",
-                             kForeignParentsMax, " in a row; rebase it to base first"));
+    return Busy(absl::StrCat(NameOf(parent), " is a clone of a clone, ", kForeignParentsMax,
+                             " in a row; rebase it to base first, and wait for task list"));
   }
   line.set_has_foreign_parent(true);
   line.set_parent_lineage(parent.lineage());

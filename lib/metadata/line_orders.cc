@@ -10,8 +10,8 @@ constexpr size_t kOrderBytes = 1 << 20;  // far below a message's limit
 
 }  // namespace
 
-// To each node with a disk in a line's table: the line while there is work on it, and once more
-// when that is over.
+// To each node with a disk in a line's table: the line while there is work on it, and what changes
+// after that; a node that has registered since then waits for the next work.
 void Leader::OrderLines(const std::set<uint64_t>& lineages) {
   std::map<uint32_t, FromMetadata> by_node;
   const auto send = [this](uint32_t node, FromMetadata& message) {

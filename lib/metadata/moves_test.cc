@@ -112,6 +112,19 @@ TEST_F(MovesTest, TemplatesNextPlacementIsMergedWithWhatIsSaid) {
   EXPECT_EQ(line.layers(line.layers_size() - 1).cut_bytes(), kGiB / 2);
 }
 
+TEST_F(MovesTest, DeletedHalfwayItTakesAlongWhatItMovedFrom) {
+  const Volume before = Get("v");
+  ASSERT_TRUE(Retemplate("v", "two").ok());
+  const Volume after = Get("v");
+  Command remove;
+  remove.mutable_delete_volume()->mutable_remove()->set_name("v");
+  ASSERT_TRUE(cluster.Do(remove).ok());
+  cluster.Run(Duration::Seconds(2));
+  EXPECT_TRUE(cluster.state().fills().empty());
+  EXPECT_EQ(cluster.state().FindLine(before.lineage()), nullptr);
+  EXPECT_EQ(cluster.state().FindLine(after.lineage()), nullptr);
+}
+
 TEST_F(MovesTest, AnAttachedVolumeIsBusyAndNothingChanges) {
   Command attach;
   attach.mutable_attach()->set_volume("v");

@@ -120,6 +120,28 @@ TEST_F(SnapshotsTest, NothingIsHeldBeforeEveryServingMemberHasTheLine) {
   EXPECT_TRUE(cluster.client(1).hold_orders[0].alone());
 }
 
+TEST_F(SnapshotsTest, NodesAreOrderedOnlyWhatALongLineHasNew) {
+  for (int i = 0; i < 100; ++i) {  // nobody writes: no work, and no orders
+    Command command;
+    command.mutable_create_snapshots()->mutable_create()->add_volumes()->set_volume("v");
+    ASSERT_TRUE(cluster.Do(command).ok());
+  }
+  Attach("v", 1);
+  ASSERT_TRUE(cluster.Snapshot({"v"}).ok());
+  cluster.Run(Duration::Seconds(1));
+  ASSERT_TRUE(Exists("s-v"));
+  ASSERT_TRUE(Delete("s-v", true).ok());
+  cluster.Run(Duration::Seconds(2));
+  ASSERT_TRUE(cluster.Snapshot({"v"}).ok());  // the first order was of the whole line
+  cluster.Run(Duration::Seconds(1));
+  ASSERT_TRUE(Exists("s-v"));
+  for (uint32_t id : {1, 2, 3}) {
+    const Line& last = cluster.node(id).lines.at(Get("v").lineage());
+    EXPECT_EQ(last.version(), LineOf("v").version());
+    EXPECT_LE(last.layers_size(), 2);
+  }
+}
+
 TEST_F(SnapshotsTest, AClientThatGoesOnByItselfFailsTheSnapshotNotTheVolume) {
   Attach("v", 1);
   Attach("w", 2);

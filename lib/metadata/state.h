@@ -220,8 +220,8 @@ class State {
   absl::StatusOr<uint32_t> MakeTable(const Table& policy, Outcome& out);
   // One of this policy and template_id that is there already, or a new one. template_id 0: for
   // volumes with values of their own (6.11).
-  uint32_t FindTableFor(const Table& policy) const;  // 0: none
   absl::StatusOr<uint32_t> FindOrMakeTable(const Table& policy, Outcome& out);
+  uint32_t FindTableFor(const Table& policy) const;  // the same; 0: there is none
   // To be called whenever a lineage or a template has left it.
   void EraseTableIfUnused(uint32_t table, Outcome& out);
 

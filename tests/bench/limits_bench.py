@@ -6,12 +6,12 @@ Goals (issue 7): within 5 % over 10 s where the limit is at most half of what th
 no added latency below the limit; fair between the volumes of one client.
 """
 import argparse
-import json
 import statistics
 import time
 
 import nbd
 
+from tests.bench.results import say
 from tests.integration.fixture import RunningCluster, in_background
 
 VOLUME_MIB = 64
@@ -130,11 +130,7 @@ def main():
     with RunningCluster(size_mib=VOLUME_MIB, disk_size="4G") as cluster:
         cluster.ctl("volume", "second", "create", "size", f"{VOLUME_MIB}M", "template", "t")
         cluster.ctl("attach", "volume", "second", "client", str(cluster.client_id))
-        for result in run(cluster, options.seconds):
-            if options.json:
-                print(json.dumps(result), flush=True)
-            else:
-                print(", ".join(f"{key} {value}" for key, value in result.items()), flush=True)
+        say(run(cluster, options.seconds), options.json)
 
 
 if __name__ == "__main__":

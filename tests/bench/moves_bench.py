@@ -7,7 +7,6 @@ then all three go to disks of other nodes (needed: three). Goal (issue 7): at mo
 answers within a second. Nothing else runs: what the sockets of the nodes have received is the move.
 """
 import argparse
-import json
 import random
 import re
 import subprocess
@@ -15,6 +14,7 @@ import time
 
 import nbd
 
+from tests.bench.results import say
 from tests.integration.fixture import VOLUME, RunningCluster
 
 MIB = 1 << 20
@@ -92,11 +92,7 @@ def main():
     parser.add_argument("--volumes", type=int, default=1000)
     parser.add_argument("--json", action="store_true", help="one object a line")
     options = parser.parse_args()
-    for result in run(options):
-        if options.json:
-            print(json.dumps(result), flush=True)
-        else:
-            print(", ".join(f"{key} {value}" for key, value in result.items()), flush=True)
+    say(run(options), options.json)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <chrono>
+#include <cstdio>
 #include <filesystem>
 #include <mutex>
 #include <set>
@@ -30,12 +31,13 @@ Standing& Folders() {
 
 // Daemons that still run may make a file in a folder that is being emptied: then once more.
 void Remove(const std::string& path) {
+  std::error_code error;
   for (int attempt = 0; attempt < 10; ++attempt) {
-    std::error_code error;
     std::filesystem::remove_all(path, error);
     if (!error) return;
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
+  std::fprintf(stderr, "%s is left behind: %s\n", path.c_str(), error.message().c_str());
 }
 
 sigset_t Interrupts() {

@@ -21,7 +21,7 @@ namespace {
 enum class Victim { kNobody, kClient, kNode, kMetadata };
 
 constexpr uint64_t kRunsMax = 30;   // of one victim and seed, unless all are wanted
-constexpr uint64_t kStepsMin = 20;  // of a snapshot: fewer would mean that little is under way
+constexpr uint64_t kStepsMin = 30;  // of a snapshot: fewer would mean that little is under way
 constexpr uint64_t kNever = UINT64_MAX;
 
 // One life of a cluster, in which somebody dies at step `at` of the second snapshot.
@@ -199,7 +199,7 @@ void DieInEverySeed(const char* who, Victim victim, uint64_t first_seed) {
 
 TEST(SnapshotStepsTest, TheClientDies) { DieInEverySeed("the client", Victim::kClient, 2); }
 TEST(SnapshotStepsTest, ANodeDies) { DieInEverySeed("a node", Victim::kNode, 4); }
-TEST(SnapshotStepsTest, MetadataDies) { DieInEverySeed("metadata", Victim::kMetadata, 3); }
+TEST(SnapshotStepsTest, MetadataDies) { DieInEverySeed("metadata", Victim::kMetadata, 8); }
 
 }  // namespace
 }  // namespace storpool::sim
