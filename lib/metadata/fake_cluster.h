@@ -84,7 +84,8 @@ class FakeNode : public FakePeer {
   // What layers hold: 4 KiB in the first one, 512 bytes of them for it alone.
   bool counts = true;
   std::map<uint64_t, Line> lines;  // ordered
-  uint64_t stored_bytes = 0;  // on each of its disks
+  int layers_ordered = 0;          // in all orders
+  uint64_t stored_bytes = 0;       // on each of its disks
   std::set<uint64_t> dropped_lineages;
   std::set<uint32_t> former_chains;
   std::map<uint32_t, Horizon> horizons;

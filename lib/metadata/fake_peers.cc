@@ -147,7 +147,10 @@ void FakeNode::Take(const FromMetadata& message) {
     raise_orders.push_back(message.raise());
   }
   for (const Horizon& h : message.horizons().horizons()) horizons[h.chain()] = h;
-  for (const Line& line : message.lines().lines()) lines[line.lineage()] = line;
+  for (const Line& line : message.lines().lines()) {
+    lines[line.lineage()] = line;
+    layers_ordered += line.layers_size();
+  }
   if (message.has_lines()) SayLines();
   if (message.has_space() && counts) {
     ToMetadata answer;
