@@ -74,6 +74,7 @@ class BoundCluster(unittest.TestCase):
         cls.running = ApiCluster(size_mib=64, disk_size="256M")
         cls.running.__enter__()
         cls.addClassCleanup(cls.running.__exit__, None, None, None)
+        cls.running.cluster.wait_healthy()  # while chains open, some calls are busy for a moment
         cls.api = spapi.Api(cls.running.host, cls.running.port, cls.running.token,
                             transientRetries=0)
 
