@@ -41,7 +41,9 @@ Cluster::Cluster(ClusterOptions options)
       load_(world_, options_.load, events_),
       metadata_(site_),
       client_(site_, ClientId(1), [this](const std::string& volume) -> ClientUser* {
-        return volume == "v" ? &load_ : &*other_load_;
+        if (volume == "v") return &load_;
+        if (volume == "w") return &*other_load_;
+        return clones_ ? clones_->UserOf(volume) : nullptr;
       }) {
   for (uint8_t& byte : site_.cluster) byte = static_cast<uint8_t>(world_.random().Below(256));
   network_.set_delay([this](const std::string& from, const std::string& to, size_t size_bytes) {
@@ -66,7 +68,11 @@ Cluster::Cluster(ClusterOptions options)
   if (options_.group) {
     sources.push_back({"w", &other_load_.emplace(world_, options_.load, events_)});
   }
-  snapshots_.emplace(site_, metadata_, std::move(sources), kReader);
+  snapshots_.emplace(site_, metadata_, std::move(sources), kReader, events_);
+  if (options_.clones) {
+    clones_.emplace(site_, metadata_, *snapshots_, ClientId(1), options_.load,
+                    std::vector<std::string>{"t", "u"}, events_);
+  }
   reader_.emplace(site_, kReader, [this](const std::string& volume) -> ClientUser* {
     if (options_.apart && volume == "w") return &*other_load_;
     return volume == snapshots_->reader().name() ? &snapshots_->reader() : nullptr;
@@ -131,11 +137,14 @@ absl::Status Cluster::Configure() {
     }
   }
   SP_RETURN_IF_ERROR(metadata_.Do(group).status());
-  metadata::Command tmpl;
-  tmpl.mutable_create_template()->set_name("t");
-  tmpl.mutable_create_template()->set_replication(options_.replication);
-  tmpl.mutable_create_template()->set_place_all("default");
-  SP_RETURN_IF_ERROR(metadata_.Do(tmpl).status());
+  for (const char* name : {"t", "u"}) {
+    if (name == std::string("u") && !clones_) break;
+    metadata::Command tmpl;
+    tmpl.mutable_create_template()->set_name(name);
+    tmpl.mutable_create_template()->set_replication(options_.replication);
+    tmpl.mutable_create_template()->set_place_all("default");
+    SP_RETURN_IF_ERROR(metadata_.Do(tmpl).status());
+  }
   for (const char* name : {"v", "w"}) {
     if (name == std::string("w") && !other_load_) break;
     metadata::Command volume;
@@ -240,6 +249,7 @@ bool Cluster::Await(Duration limit, const std::function<bool()>& done) {
 
 void Cluster::Look() {
   if (snapshots_) snapshots_->Act();
+  if (clones_) clones_->Act();
   if (look_) look_();
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "lib/sim/clone_load.h"
 #include "lib/sim/processes.h"
 #include "lib/sim/site.h"
 #include "lib/sim/snapshot_load.h"
@@ -33,6 +34,8 @@ struct ClusterOptions {
   bool group = false;
   // "w" is attached to the second client.
   bool apart = false;
+  // Clones are made of snapshots, and changed in every way.
+  bool clones = false;
   WorkloadOptions load{.volume_bytes = 5 * uint64_t{kChunkBytes}};
   bool verbose = false;
   Seams seams;
@@ -58,6 +61,7 @@ class Cluster {
   std::vector<Workload*> loads();
   // nullptr: none are taken.
   SnapshotLoad* snapshots() { return snapshots_ ? &*snapshots_ : nullptr; }
+  CloneLoad* clones() { return clones_ ? &*clones_ : nullptr; }
   SimClient& reader() { return *reader_; }  // of snapshots
   const ClusterOptions& options() const { return options_; }
 
@@ -102,6 +106,7 @@ class Cluster {
   std::vector<std::unique_ptr<SimNode>> nodes_;
   SimClient client_;
   std::optional<SnapshotLoad> snapshots_;
+  std::optional<CloneLoad> clones_;
   std::optional<SimClient> reader_;
   std::function<void()> look_;
 };

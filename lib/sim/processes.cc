@@ -68,6 +68,10 @@ void SimMetadata::Start() {
   site_.control.MetadataUp(*life_->reactor, life_->leader);
 }
 
+bool SimMetadata::ready() const {
+  return life_ != nullptr && life_->leader.state().applied() >= log_.last_index;
+}
+
 void SimMetadata::Crash(bool power_lost) {
   if (life_ != nullptr) {
     site_.log.Add("metadata", power_lost ? "loses power" : "is killed");

@@ -33,6 +33,8 @@ class SimMetadata {
   void Start();
   void Crash(bool power_lost);
   bool running() const { return life_ != nullptr; }
+  // It runs and has applied all of its log: what its state says is so.
+  bool ready() const;
   // Only while running.
   metadata::Leader& leader();
   // The commands of people and tools, as the daemon gives them. Only while running; what was asked

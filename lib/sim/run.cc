@@ -41,6 +41,7 @@ ClusterOptions OptionsOf(const RunOptions& options) {
   cluster.snapshots = TakesSnapshots(options.seed);
   cluster.group = cluster.snapshots && options.seed % 2 == 0;
   cluster.apart = cluster.group && options.seed % 4 == 0;
+  cluster.clones = MakesClones(options.seed);
   cluster.verbose = options.verbose;
   cluster.seams = options.seams;
   return cluster;
@@ -68,6 +69,7 @@ class OneRun {
     SP_RETURN_IF_ERROR(Named("set up", cluster_.SetUp()));
     for (Workload* load : cluster_.loads()) load->Run(true);
     if (SnapshotLoad* snapshots = cluster_.snapshots()) snapshots->Run(true);
+    if (CloneLoad* clones = cluster_.clones()) clones->Run(true);
     if (options_.faults) {
       if (HasTrouble(options_.seed)) trouble_.emplace(cluster_, options_.seed);
       nemesis_.RunFor(options_.load_time, trouble_ ? &*trouble_ : nullptr,
@@ -98,6 +100,18 @@ class OneRun {
     }
   }
 
+  // A clone that is left is read whole.
+  absl::Status ReadClone() {
+    CloneLoad* clones = cluster_.clones();
+    if (clones == nullptr) return absl::OkStatus();
+    clones->Run(false);
+    if (!cluster_.Await(kHealTime, [clones] { return clones->idle(); })) {
+      return absl::DeadlineExceededError(
+          absl::StrCat("work on a clone does not end:\n", clones->Describe()));
+    }
+    return clones->verdict();
+  }
+
   // Every snapshot that is left is read once more.
   absl::Status ReadSnapshots() {
     SnapshotLoad* snapshots = cluster_.snapshots();
@@ -112,6 +126,7 @@ class OneRun {
   }
 
   absl::Status AtRest() {
+    SP_RETURN_IF_ERROR(ReadClone());
     SP_RETURN_IF_ERROR(ReadSnapshots());
     for (Workload* load : cluster_.loads()) load->Run(false);
     const auto drained = [this] {
@@ -145,6 +160,7 @@ class OneRun {
     SP_RETURN_IF_ERROR(watch_.verdict());
     for (Workload* load : cluster_.loads()) SP_RETURN_IF_ERROR(load->verdict());
     if (const SnapshotLoad* s = cluster_.snapshots()) SP_RETURN_IF_ERROR(s->verdict());
+    if (const CloneLoad* c = cluster_.clones()) SP_RETURN_IF_ERROR(c->verdict());
     for (auto& node : cluster_.nodes()) {
       SP_RETURN_IF_ERROR(Named(node->host(), node->start_status()));
     }
@@ -186,6 +202,7 @@ class OneRun {
     }
     if (const SnapshotLoad* snapshots = cluster_.snapshots())
       counts.snapshots = snapshots->counts();
+    if (const CloneLoad* clones = cluster_.clones()) counts.clones = clones->counts();
     counts.virtual_time = cluster_.world().now() - Instant();
   }
 
@@ -234,6 +251,13 @@ std::string ToString(const SnapshotCounts& s) {
       s.deleted_in_resync);
 }
 
+std::string ToString(const CloneCounts& c) {
+  return absl::StrFormat(
+      ", clones: made %d, promoted %d, moved %d, snapshots %d, reverted %d, deleted %d, read whole "
+      "%d, refused %d",
+      c.made, c.promoted, c.moved, c.snapshots, c.reverted, c.deleted, c.read_whole, c.refused);
+}
+
 std::string ToString(const RunCounts& r) {
   return absl::StrFormat(
              "operations %d, epochs %d, voided %d, resynced %d KiB, lease waits %d, confirmations "
@@ -247,7 +271,8 @@ std::string ToString(const RunCounts& r) {
              r.partitions, r.drops, r.slow_links, r.failed_disks, r.slow_disks, r.rotten_blocks,
              r.repairs, r.stops, r.detaches, r.longest_request.millis(),
              r.virtual_time.millis() / 1000, r.trace_hash) +
-         (r.snapshots.asked == 0 ? "" : ToString(r.snapshots));
+         (r.snapshots.asked == 0 ? "" : ToString(r.snapshots)) +
+         (r.clones.made == 0 ? "" : ToString(r.clones));
 }
 
 }  // namespace storpool::sim

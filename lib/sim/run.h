@@ -42,6 +42,7 @@ struct RunCounts {
   uint64_t stops = 0;
   uint64_t detaches = 0;
   SnapshotCounts snapshots;  // only in runs that take some
+  CloneCounts clones;        // only in runs that make some
   Duration longest_request;
   Duration virtual_time;
 };
@@ -58,10 +59,14 @@ inline bool HasTrouble(uint64_t seed) { return seed % 3 == 1; }
 // A third of all seeds take snapshots, with bad disks and without.
 inline bool TakesSnapshots(uint64_t seed) { return seed / 4 % 3 == 2; }
 
+// Half of these make clones of them.
+inline bool MakesClones(uint64_t seed) { return TakesSnapshots(seed) && seed % 2 == 1; }
+
 RunReport Run(const RunOptions& options);
 
 // One line.
 std::string ToString(const SnapshotCounts& counts);
+std::string ToString(const CloneCounts& counts);
 std::string ToString(const RunCounts& counts);
 
 }  // namespace storpool::sim

@@ -22,35 +22,33 @@ size_t Written(const WriteLog::Picture& picture) {
 }  // namespace
 
 SnapshotLoad::SnapshotLoad(Site& site, SimMetadata& metadata, std::vector<Source> sources,
-                           ClientId client)
+                           ClientId client, EventOrder& clock)
     : site_(site),
       metadata_(metadata),
       sources_(std::move(sources)),
       client_(client),
+      clock_(clock),
       random_(site.world.random().Fork()) {}
 
 void SnapshotLoad::Fail(const absl::Status& status) {
   if (verdict_.ok()) verdict_ = status;
 }
 
-template <class Request>
-std::shared_ptr<SnapshotLoad::Answer> SnapshotLoad::Call(const Request& request) {
-  auto answer = std::make_shared<Answer>();
-  answer->life = metadata_.life();
-  metadata_.admin().Call(request, [this, answer](const auto& result) {
-    answer->came = true;
-    answer->status = result.status();
-    answer->at = sources_[0].load->log().Now();
-  });
-  return answer;
-}
-
-bool SnapshotLoad::IsLost(const Answer& answer) const {
-  return !answer.came && (!metadata_.running() || metadata_.life() != answer.life);
-}
-
 bool SnapshotLoad::IsThere(const One& one) const {
   return metadata_.leader().state().FindVolume(one.name, true).ok();
+}
+
+std::optional<SnapshotLoad::Known> SnapshotLoad::PickKnown(Random& random) const {
+  std::vector<const One*> known;
+  for (const Taken& taken : taken_) {
+    if (!taken.is_there || taken.remove) continue;
+    for (size_t i = taken.removed; i < taken.ones.size(); ++i) {
+      if (taken.ones[i].known) known.push_back(&taken.ones[i]);
+    }
+  }
+  if (known.empty()) return std::nullopt;
+  const One& one = *known[random.Below(known.size())];
+  return Known{one.name, one.picture};
 }
 
 bool SnapshotLoad::SomeMemberIsAway() const {
@@ -83,17 +81,17 @@ void SnapshotLoad::Ask() {
   }
   ++counts_.asked;
   site_.log.Add("snapshots", absl::StrCat("asks for ", taken.ones[0].name));
-  taken.asked = sources_[0].load->log().Now();
-  taken.create = Call(request);
+  taken.asked = ++clock_;
+  taken.create = AskApi(metadata_, clock_, request);
 }
 
 void SnapshotLoad::FollowCreate(Taken& taken) {
-  const Answer& answer = *taken.create;
-  if (IsLost(answer) && taken.patience == Instant()) {
+  const ApiAnswer& answer = *taken.create;
+  if (answer.IsLost(metadata_) && taken.patience == Instant()) {
     ++counts_.unknown;
     taken.patience = site_.world.now() + kPatience;
   }
-  if (!metadata_.running() || (!answer.came && taken.patience == Instant())) return;
+  if (!metadata_.ready() || (!answer.came && taken.patience == Instant())) return;
   const auto there = static_cast<size_t>(
       std::ranges::count_if(taken.ones, [this](const One& one) { return IsThere(one); }));
   const std::string name = taken.ones[0].name;
@@ -115,7 +113,7 @@ void SnapshotLoad::FollowCreate(Taken& taken) {
     return;
   }
   ++counts_.made;
-  taken.there = answer.came ? answer.at : sources_[0].load->log().Now();
+  taken.there = answer.came ? answer.at : ++clock_;
   taken.is_there = true;
   taken.create = nullptr;
   site_.log.Add("snapshots", absl::StrCat(name, " is there"));
@@ -138,16 +136,17 @@ void SnapshotLoad::Remove() {
   request.set_name(taken.ones[taken.removed].name);
   request.set_snapshot(true);
   site_.log.Add("snapshots", absl::StrCat("deletes ", request.name()));
-  taken.remove = Call(request);
+  taken.remove = AskApi(metadata_, clock_, request);
 }
 
 void SnapshotLoad::FollowRemove(Taken& taken) {
-  const Answer& answer = *taken.remove;
-  if (IsLost(answer) && taken.patience < site_.world.now() - kPatience) {
+  const ApiAnswer& answer = *taken.remove;
+  if (answer.IsLost(metadata_) && taken.patience < site_.world.now() - kPatience) {
     taken.patience = site_.world.now() + kRetry;
   }
-  if (!metadata_.running() || (IsLost(answer) && site_.world.now() < taken.patience)) return;
-  if (!answer.came && !IsLost(answer)) return;
+  if (!metadata_.ready() || (answer.IsLost(metadata_) && site_.world.now() < taken.patience))
+    return;
+  if (!answer.came && !answer.IsLost(metadata_)) return;
   One& one = taken.ones[taken.removed];
   const bool gone = !IsThere(one);
   if (gone != answer.status.ok() && answer.came) {
@@ -197,9 +196,10 @@ void SnapshotLoad::FollowCheck() {
                         absl::StrCat("snapshot ", one.name, ": ", std::string(status.message()))));
     }
   }
-  if (!metadata_.running() || now < check_.retry) return;
-  std::shared_ptr<Answer>& answer = check_.read ? check_.detach : check_.attach;
-  const bool under_way = answer && !IsLost(*answer) && (!answer->came || answer->status.ok());
+  if (!metadata_.ready() || now < check_.retry) return;
+  std::shared_ptr<ApiAnswer>& answer = check_.read ? check_.detach : check_.attach;
+  const bool under_way =
+      answer && !answer->IsLost(metadata_) && (!answer->came || answer->status.ok());
   if (!check_.read) {
     if (under_way) return;
     AttachRequest attach;
@@ -208,7 +208,7 @@ void SnapshotLoad::FollowCheck() {
     attach.set_rights(READ_ONLY);
     attach.set_no_wait(true);
     check_.retry = now + kRetry;
-    answer = Call(attach);
+    answer = AskApi(metadata_, clock_, attach);
     return;
   }
   const absl::StatusOr<Volume> volume = metadata_.leader().state().FindVolume(one.name, true);
@@ -222,7 +222,7 @@ void SnapshotLoad::FollowCheck() {
     detach.set_volume(one.name);
     detach.set_client(client_.value());
     check_.retry = now + kRetry;
-    answer = Call(detach);
+    answer = AskApi(metadata_, clock_, detach);
   }
 }
 
@@ -262,7 +262,7 @@ void SnapshotLoad::Act() {
   }
   if (check_.taken == nullptr && !to_check_.empty()) NextCheck();
   if (check_.taken != nullptr) FollowCheck();
-  if (!running_ || !metadata_.running() || site_.world.now() < next_) return;
+  if (!running_ || !metadata_.ready() || site_.world.now() < next_) return;
   next_ = site_.world.now() + Duration::Millis(static_cast<int64_t>(200 + random_.Below(2500)));
   const auto kept = static_cast<size_t>(
       std::ranges::count_if(taken_, [](const Taken& taken) { return taken.is_there; }));

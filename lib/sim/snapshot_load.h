@@ -14,11 +14,13 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "lib/base/random.h"
+#include "lib/sim/api_call.h"
 #include "lib/sim/processes.h"
 #include "lib/sim/snapshot_reader.h"
 #include "lib/sim/workload.h"
@@ -46,7 +48,8 @@ class SnapshotLoad {
   };
 
   // `client`: has `reader()` for its volumes. All outlive it.
-  SnapshotLoad(Site& site, SimMetadata& metadata, std::vector<Source> sources, ClientId client);
+  SnapshotLoad(Site& site, SimMetadata& metadata, std::vector<Source> sources, ClientId client,
+               EventOrder& clock);
 
   SnapshotReader& reader() { return reader_; }
   // Takes and deletes snapshots at random while it runs.
@@ -55,6 +58,12 @@ class SnapshotLoad {
   void Ask();
   // Every snapshot that is there is to be read once more.
   void CheckAll();
+  // A random one that is there and was read.
+  struct Known {
+    std::string name;
+    WriteLog::Picture picture;
+  };
+  std::optional<Known> PickKnown(Random& random) const;
   // To be called between turns, every few milliseconds.
   void Act();
 
@@ -67,13 +76,6 @@ class SnapshotLoad {
   std::string Describe() const;  // for people
 
  private:
-  // What the API says to one question; never, if its metadata dies first.
-  struct Answer {
-    uint64_t life = 0;
-    bool came = false;
-    absl::Status status;
-    EventOrder at = 0;
-  };
   struct One {  // of a group
     std::string name;
     size_t source = 0;
@@ -83,8 +85,8 @@ class SnapshotLoad {
   struct Taken {
     std::vector<One> ones;
     EventOrder asked = 0, there = 0;
-    std::shared_ptr<Answer> create;  // until it is known how it ended
-    std::shared_ptr<Answer> remove;
+    std::shared_ptr<ApiAnswer> create;  // until it is known how it ended
+    std::shared_ptr<ApiAnswer> remove;
     Instant patience;  // until an unknown one is taken for refused
     bool is_there = false;
     size_t removed = 0;  // of ones
@@ -93,13 +95,10 @@ class SnapshotLoad {
     Taken* taken = nullptr;
     size_t one = 0;
     bool read = false;  // now it is to be detached
-    std::shared_ptr<Answer> attach, detach;
+    std::shared_ptr<ApiAnswer> attach, detach;
     Instant retry;
   };
 
-  template <class Request>
-  std::shared_ptr<Answer> Call(const Request& request);
-  bool IsLost(const Answer& answer) const;
   bool IsThere(const One& one) const;
   bool SomeMemberIsAway() const;
   void FollowCreate(Taken& taken);
@@ -114,6 +113,7 @@ class SnapshotLoad {
   SimMetadata& metadata_;
   const std::vector<Source> sources_;
   const ClientId client_;
+  EventOrder& clock_;
   Random random_;
   SnapshotReader reader_;
   bool running_ = false;

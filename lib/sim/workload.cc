@@ -66,7 +66,22 @@ Workload::~Workload() { SP_CHECK(volume_ == nullptr); }
 
 void Workload::Run(bool run) { running_ = run; }
 
+void Workload::BeginWith(const WriteLog::Picture& held, uint64_t first_stamp) {
+  SP_CHECK(counts_.begun == 0);
+  next_stamp_ = first_stamp;
+  for (const auto& [sector, stamp] : held) {
+    history_.WriteEnded(history_.WriteBegan(sector, 1, stamp), true);
+  }
+}
+
+bool Workload::has_whole() const {
+  uint64_t bytes = 0;
+  for (const Range& area : areas_) bytes += area.size_bytes;
+  return whole_.size() == bytes / kSectorBytes;
+}
+
 void Workload::ReadEverything() {
+  whole_.clear();
   for (const Range& area : areas_) {
     for (uint64_t at = 0; at < area.size_bytes; at += kReadPieceBytes) {
       to_read_.push_back({area.offset_bytes + at, std::min(kReadPieceBytes, area.size_bytes - at)});
@@ -209,6 +224,9 @@ void Workload::Check(const Op& op) {
   }
   const absl::Status verdict = history_.ReadEnded(op.id, *stamps);
   log_.Seen(op.first_sector(), *stamps);
+  if (!running_) {
+    for (size_t i = 0; i < stamps->size(); ++i) whole_[op.first_sector() + i] = (*stamps)[i];
+  }
   if (!verdict.ok()) {
     Fail(absl::DataLossError(absl::StrCat("I4: read of ", op.size_bytes, " at ", op.offset_bytes,
                                           ": ", std::string(verdict.message()))));

@@ -47,10 +47,15 @@ class Workload final : public ClientUser {
   Workload(World& world, const WorkloadOptions& options, EventOrder& clock);
   ~Workload() override;
 
+  // Before its first use: what the volume holds, and the first stamp of its writes.
+  void BeginWith(const WriteLog::Picture& held, uint64_t first_stamp);
   // New requests are made only while it runs.
   void Run(bool run);
   // Also while it does not run, as soon as the volume is there: reads every place that was written.
   void ReadEverything();
+  // What the last ReadEverything saw. Not all of it, if a read failed or its session ended.
+  const WriteLog::Picture& whole() const { return whole_; }
+  bool has_whole() const;
   // Nothing is under way nor waiting.
   bool idle() const { return ops_.empty() && to_read_.empty(); }
   // The volume can be used.
@@ -93,6 +98,7 @@ class Workload final : public ClientUser {
   std::map<uint64_t, std::unique_ptr<Op>> ops_;  // by number
   std::vector<Range> areas_;
   std::vector<Range> to_read_;
+  WriteLog::Picture whole_;
   WorkloadCounts counts_;
   absl::Status verdict_;
 };

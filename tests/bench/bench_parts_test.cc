@@ -47,9 +47,11 @@ TEST(CasesTest, OptionsChooseAndErrorsName) {
   ASSERT_TRUE(small.ok());
   EXPECT_EQ(small->folder, "/data");
   EXPECT_EQ(small->volume_bytes, 64u << 20);
+  EXPECT_EQ(small->disk_bytes, 0u);
+  EXPECT_EQ(ParseOptions({"--disk-mib=1024"})->disk_bytes, 1024u << 20);
   EXPECT_TRUE(small->counters);
-  for (const char* bad : {"--seconds=0", "--rounds=x", "--what", "--case=foo",
-                          "--floor=", "--dir=", "--volume-mib=31", "--volume-mib=x"}) {
+  for (const char* bad : {"--seconds=0", "--rounds=x", "--what", "--case=foo", "--floor=", "--dir=",
+                          "--volume-mib=31", "--volume-mib=x", "--disk-mib=0", "--disk-mib=x"}) {
     EXPECT_FALSE(ParseOptions({bad}).ok()) << bad;
   }
 }

@@ -84,6 +84,9 @@ absl::StatusOr<BenchOptions> ParseOptions(const std::vector<std::string>& argume
     } else if (parts[0] == "--volume-mib") {
       good = absl::SimpleAtoi(value, &mib) && mib >= 32 && mib <= uint64_t{1} << 20;
       options.volume_bytes = mib << 20;
+    } else if (parts[0] == "--disk-mib") {
+      good = absl::SimpleAtoi(value, &mib) && mib >= 512 && mib <= uint64_t{1} << 20;
+      options.disk_bytes = mib << 20;
     } else if (parts[0] == "--case") {
       const absl::StatusOr<Case> c = ParseCase(value);
       if (!c.ok()) return c.status();
@@ -101,7 +104,7 @@ absl::StatusOr<BenchOptions> ParseOptions(const std::vector<std::string>& argume
       return absl::InvalidArgumentError(
           absl::StrCat("option '", argument,
                        "' is unknown or wrong: --case=NAME --seconds=S --rounds=N --json "
-                       "--floor=PATH --dir=FOLDER --volume-mib=N --counters"));
+                       "--floor=PATH --dir=FOLDER --volume-mib=N --disk-mib=N --counters"));
     }
   }
   if (options.cases.empty()) options.cases = GatedCases();

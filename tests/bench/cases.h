@@ -36,7 +36,8 @@ struct BenchOptions {
   bool json = false;
   std::string floor_program;  // empty: our own; else ours runs too, to be compared
   uint64_t volume_bytes = uint64_t{4} << 30;
-  std::string folder;  // of ext4, for disks; empty: a temporary one
+  uint64_t disk_bytes = 0;  // 0: chosen for the volume and the place
+  std::string folder;       // of ext4, for disks; empty: a temporary one
   bool counters =
       false;  // counts instead of measuring: slower, and says what an operation asks for
 };

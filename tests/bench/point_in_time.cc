@@ -45,6 +45,7 @@ struct Taken {
   Instant began, ended;                  // of the call
   uint64_t stamps_before, stamps_after;  // acknowledged then
   std::vector<std::string> names;        // by volume
+  uint64_t held_us = 0;                  // how long writes were held, as metadata saw it
 };
 
 // A read that its thread waits for.
@@ -159,6 +160,11 @@ class PointInTime {
     const auto answer = admin_->Call(&Admin::StubInterface::SnapshotCreate, request);
     taken.ended = RealClock().Now();
     taken.stamps_after = Acknowledged();
+    if (answer.ok()) {
+      for (const auto& one : answer->snapshots()) {
+        taken.held_us = std::max(taken.held_us, one.pause_us());
+      }
+    }
     taken_.push_back(std::move(taken));
     return answer.status();
   }
@@ -264,7 +270,7 @@ class PointInTime {
   }
 
   void Report() {
-    Latencies apart, during, calls;
+    Latencies apart, during, calls, held;
     for (const auto& writes : writes_) {
       for (const TimedWrite& write : writes->writes()) {
         const auto nanos = static_cast<uint64_t>((write.ended - write.began).nanos());
@@ -273,6 +279,7 @@ class PointInTime {
     }
     for (const Taken& taken : taken_) {
       calls.Add(static_cast<uint64_t>((taken.ended - taken.began).nanos()));
+      held.Add(taken.held_us * 1000);
     }
     const double limit_us = 2 * apart.Percentile(0.99) + 5000;
     const double worst_us = during.Percentile(1);
@@ -281,11 +288,12 @@ class PointInTime {
         "{\"snapshots\":%zu,\"volumes\":%zu,\"stamps\":%llu,\"writes\":%zu,"
         "\"write_p50_us\":%.0f,\"write_p99_us\":%.0f,\"during_p50_us\":%.0f,"
         "\"during_p99_us\":%.0f,\"pause_max_us\":%.0f,\"pause_limit_us\":%.0f,"
+        "\"held_p50_us\":%.0f,\"held_max_us\":%.0f,\"apart_max_us\":%.0f,"
         "\"call_p50_us\":%.0f,\"call_max_us\":%.0f}\n",
         taken_.size(), volumes_.size(), static_cast<unsigned long long>(taken_.back().stamps_after),
         apart.count() + during.count(), apart.Percentile(0.5), apart.Percentile(0.99),
-        during.Percentile(0.5), during.Percentile(0.99), worst_us, limit_us, calls.Percentile(0.5),
-        calls.Percentile(1));
+        during.Percentile(0.5), during.Percentile(0.99), worst_us, limit_us, held.Percentile(0.5),
+        held.Percentile(1), apart.Percentile(1), calls.Percentile(0.5), calls.Percentile(1));
   }
 
   const PointInTimeOptions options_;

@@ -84,6 +84,30 @@ Seams ReadsTheNextLayer() {
   return seams;
 }
 
+// 9.4: what is copied from a parent goes over what is there.
+Seams FillsOverWrites() {
+  Seams seams;
+  seams.on_send = [](const std::string&, wire::Message& message) {
+    auto* write = std::get_if<wire::WriteRequest>(&message);
+    if (write != nullptr && write->op == wire::WriteOp::kFill) write->op = wire::WriteOp::kWrite;
+  };
+  return seams;
+}
+
+// 9.4: what was trimmed is looked for in the parent.
+Seams ReadsThroughHoles() {
+  Seams seams;
+  seams.on_send = [](const std::string&, wire::Message& message) {
+    auto* answer = std::get_if<wire::ReadAnswer>(&message);
+    if (answer == nullptr) return;
+    for (uint32_t block = 0; block < answer->blocks; ++block) {
+      const uint64_t bit = uint64_t{1} << block % 64;
+      if ((answer->data[block / 64] & bit) == 0) answer->absent[block / 64] |= bit;
+    }
+  };
+  return seams;
+}
+
 template <class Store>
 Seams WithStore() {
   Seams seams;
@@ -139,6 +163,8 @@ std::vector<Canary> Canaries() {
       {"StaleBatchAccepted", "I.|5.3d", StaleBatchAccepted()},
       {"SessionUsedAgain", "5.8", SessionUsedAgain()},
       {"ReadsTheNextLayer", "9.3", ReadsTheNextLayer()},
+      {"FillsOverWrites", "I4|5.8", FillsOverWrites()},
+      {"ReadsThroughHoles", "I4", ReadsThroughHoles()},
       {"WritesTheSealedLayer", "9.3|I9|I4", WithStore<WritesTheSealedLayer>()},
   };
 }

@@ -40,11 +40,23 @@ const Thing kSnapshotThings[] = {
      [](const RunCounts& c) { return c.snapshots.deleted_in_resync > 0; }},
 };
 
+// Of each group a quarter of those that make clones at least.
+const Thing kCloneThings[] = {
+    {"clones made", [](const RunCounts& c) { return c.clones.made > 0; }},
+    {"clones promoted", [](const RunCounts& c) { return c.clones.promoted > 0; }},
+    {"snapshots of clones", [](const RunCounts& c) { return c.clones.snapshots > 0; }},
+    {"clones reverted or moved",
+     [](const RunCounts& c) { return c.clones.reverted + c.clones.moved > 0; }},
+    {"clones read whole", [](const RunCounts& c) { return c.clones.read_whole > 0; }},
+    {"clones deleted", [](const RunCounts& c) { return c.clones.deleted > 0; }},
+};
+
 class SeedsTest : public testing::TestWithParam<uint64_t> {};
 
 TEST_P(SeedsTest, NothingIsLostAndEverythingIsExercised) {
   std::map<std::string, uint64_t> exercised;
   uint64_t with_snapshots = 0;
+  uint64_t with_clones = 0;
   for (uint64_t i = 0; i < kSeedsPerGroup; ++i) {
     const RunOptions options{.seed = GetParam() * kSeedsPerGroup + i + 1, .seams = {}};
     const ChildReport report = RunInChild(options);
@@ -55,6 +67,8 @@ TEST_P(SeedsTest, NothingIsLostAndEverythingIsExercised) {
     EXPECT_GE(report.counts.operations, 2000u) << "seed " << options.seed;
     for (const Thing& thing : kThings) exercised[thing.name] += thing.exercised(report.counts);
     with_snapshots += TakesSnapshots(options.seed);
+    with_clones += MakesClones(options.seed);
+    for (const Thing& thing : kCloneThings) exercised[thing.name] += thing.exercised(report.counts);
     for (const Thing& thing : kSnapshotThings) {
       exercised[thing.name] += thing.exercised(report.counts);
     }
@@ -65,6 +79,10 @@ TEST_P(SeedsTest, NothingIsLostAndEverythingIsExercised) {
   EXPECT_GE(with_snapshots, kSeedsPerGroup / 5);
   for (const Thing& thing : kSnapshotThings) {
     EXPECT_GE(exercised[thing.name], with_snapshots / 5) << thing.name;
+  }
+  EXPECT_GE(with_clones, kSeedsPerGroup / 10);
+  for (const Thing& thing : kCloneThings) {
+    EXPECT_GE(exercised[thing.name], (with_clones + 3) / 4) << thing.name;
   }
 }
 
