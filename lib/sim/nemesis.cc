@@ -105,11 +105,13 @@ void Nemesis::KillMetadata() {
 }
 
 void Nemesis::KillClient() {
-  if (!cluster_.client().running()) return;
+  const bool second = cluster_.snapshots() != nullptr && random_.OneIn(1, 3);
+  SimClient& client = second ? cluster_.reader() : cluster_.client();
+  if (!client.running()) return;
   ++counts_.client_crashes;
-  cluster_.client().Crash();
-  Later(Between(5, 2000), [this] {
-    if (!cluster_.client().running()) cluster_.client().Start();
+  client.Crash();
+  Later(Between(5, 2000), [&client] {
+    if (!client.running()) client.Start();
   });
 }
 
