@@ -77,6 +77,15 @@ absl::StatusOr<std::string> BenchCluster::Control(std::vector<std::string> words
   return RunToEnd({std::move(words), {}});
 }
 
+// What the file holds stays.
+absl::Status BenchCluster::TakeSpace(const std::string& path, uint64_t bytes) {
+  const int fd = open(path.c_str(), O_RDWR | O_CLOEXEC);
+  if (fd < 0) return absl::ErrnoToStatus(errno, path);
+  const int failed = posix_fallocate(fd, 0, static_cast<off_t>(bytes));
+  close(fd);
+  return failed == 0 ? absl::OkStatus() : absl::ErrnoToStatus(failed, "no space for " + path);
+}
+
 absl::Status BenchCluster::MakeDisks() {
   const absl::StatusOr<std::string> program = ProgramPath("cli/storpoolctl");
   if (!program.ok()) return program.status();
@@ -91,6 +100,10 @@ absl::Status BenchCluster::MakeDisks() {
         Control({"disk", "init", DiskPath(node), "id", absl::StrCat(DiskOf(node)), "size",
                  absl::StrCat(options_.disk_bytes >> 20, "M"), "cluster", ClusterFile()});
     if (!disk.ok()) return disk.status();
+    if (options_.preallocate) {
+      const absl::Status taken = TakeSpace(DiskPath(node), options_.disk_bytes);
+      if (!taken.ok()) return taken;
+    }
   }
   return absl::OkStatus();
 }
@@ -106,10 +119,9 @@ absl::Status BenchCluster::StartDaemons() {
     if (child.ok()) daemons_.emplace_back(name, *std::move(child));
     return child.status();
   };
-  absl::Status started =
-      start("metadata", "daemons/metadata/storpool_metadata",
-            {"--folder=" + options_.folder + "/metadata", "--listen=" + metadata_address_,
-             "--http=none"});
+  absl::Status started = start("metadata", "daemons/metadata/storpool_metadata",
+                               {"--folder=" + options_.folder + "/metadata",
+                                "--listen=" + metadata_address_, "--http=none"});
   for (int node = 1; node <= kNodes && started.ok(); ++node) {
     started = start(absl::StrCat("node", node), "daemons/node/storpool_node",
                     {absl::StrCat("--id=", node), "--cluster=" + ClusterFile(),

@@ -25,6 +25,8 @@ struct ClusterOptions {
   std::vector<std::string> volumes = {"bench"};
   uint64_t volume_bytes = 0;  // of each
   uint64_t disk_bytes = 0;
+  // All space of disks is taken before anything is measured, as that of the floor's files is.
+  bool preallocate = false;
   uint32_t replicas = 3;
   std::vector<std::string> node_environment;
 };
@@ -65,6 +67,7 @@ class BenchCluster {
   absl::Status MakeVolume();
   absl::StatusOr<std::string> Control(std::vector<std::string> words) const;
   std::string DiskPath(int node) const;
+  static absl::Status TakeSpace(const std::string& path, uint64_t bytes);
   std::string ClusterFile() const { return options_.folder + "/metadata/cluster"; }
 
   const ClusterOptions options_;

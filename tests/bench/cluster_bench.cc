@@ -151,6 +151,9 @@ class Bench {
     cluster_options.folder = absl::StrCat(place, "/storpool-bench.", getpid());
     cluster_options.volume_bytes = options_.volume_bytes;
     cluster_options.disk_bytes = *disk_bytes;
+    // Memory that a file has not had before costs a page at a time; on a device it would cost
+    // minutes, and blocks there are written for the first time as they would be in use.
+    cluster_options.preallocate = first.place == Place::kTmpfs;
     cluster_options.replicas = first.replicas;
     const char* probe = std::getenv(kProbeFolder);
     if (options_.counters || !first.flushed) {

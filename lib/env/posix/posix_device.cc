@@ -69,7 +69,8 @@ PosixDevice::PosixDevice(PosixReactor& reactor, std::string path, const OpenedDi
       path_(std::move(path)),
       disk_(disk),
       options_(options),
-      event_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+      event_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      next_turn_(reactor, [this] { reactor_.Schedule(Phase::kSubmit, this); }) {
   SP_CHECK(event_fd_ >= 0);
   queued_.reserve(kUnderWayMax);
   // Edge-triggered: nobody has to read it.
@@ -101,7 +102,17 @@ void PosixDevice::Queue(DeviceIo* io) {
     Prepare(io);
   }
   queued_.push_back(Control(io));
-  reactor_.Schedule(Phase::kSubmit, this);
+  SubmitSoon();
+}
+
+// A request in memory ends while it is submitted. If its end asks for the next one, and that in the
+// same turn for another, whoever reads a lot (cleaning, a scan) keeps everybody else waiting.
+void PosixDevice::SubmitSoon() {
+  if (in_phase_ && disk_.is_memory) {
+    if (!next_turn_.active()) next_turn_.StartIn(Duration());
+  } else {
+    reactor_.Schedule(Phase::kSubmit, this);
+  }
 }
 
 void PosixDevice::Prepare(DeviceIo* io) {
@@ -144,11 +155,13 @@ void PosixDevice::PrepareFlush(DeviceIo* io) {
 void PosixDevice::OnEvents(uint32_t) { reactor_.Schedule(Phase::kSubmit, this); }
 
 void PosixDevice::OnPhase(Phase) {
+  in_phase_ = true;
   Submit();
   Reap();
   if (first_queued_ < queued_.size() && under_way_ == 0) {
-    reactor_.Schedule(Phase::kSubmit, this);  // nothing of ours will wake us
+    SubmitSoon();  // nothing of ours will wake us
   }
+  in_phase_ = false;
 }
 
 void PosixDevice::Submit() {
@@ -205,7 +218,7 @@ void PosixDevice::Reap() {
   }
   // More room in the queue, or a request that should have ended and signals nothing.
   if (first_queued_ < queued_.size() || silent_under_way_ > 0) {
-    if (under_way_ < kUnderWayMax) reactor_.Schedule(Phase::kSubmit, this);
+    if (under_way_ < kUnderWayMax) SubmitSoon();
   }
 }
 
@@ -223,7 +236,7 @@ void PosixDevice::Ended(DeviceIo* io, int64_t result) {
   if (!flush_it) return io->OnDone(absl::OkStatus());
   PrepareFlush(io);
   queued_.push_back(Control(io));
-  reactor_.Schedule(Phase::kSubmit, this);
+  SubmitSoon();
 }
 
 absl::Status PosixDevice::Failure(const DeviceIo& io, int error) const {

@@ -55,6 +55,7 @@ class PosixDevice : public Device, private FdHandler, private PhaseHook {
   void OnPhase(Phase phase) override;
   void Prepare(DeviceIo* io);
   void PrepareFlush(DeviceIo* io);
+  void SubmitSoon();
   void Submit();
   void Refused(int error);
   void Reap();
@@ -74,6 +75,8 @@ class PosixDevice : public Device, private FdHandler, private PhaseHook {
   int silent_under_way_ = 0;   // of those: they end in io_submit and signal nothing (tmpfs)
   std::vector<iocb*> queued_;  // prepared, in order; those before first_queued_ are submitted
   size_t first_queued_ = 0;
+  bool in_phase_ = false;
+  Timer next_turn_;  // submits what ends of requests in memory have asked for
   std::unique_ptr<BlockingThread> blocking_;  // discards
 };
 
