@@ -282,18 +282,20 @@ class PointInTime {
       held.Add(taken.held_us * 1000);
     }
     const double limit_us = 2 * apart.Percentile(0.99) + 5000;
-    const double worst_us = during.Percentile(1);
-    within_limit_ = worst_us <= limit_us;
+    // What a write waits beside its own way: until all before it have ended, and all volumes of the
+    // group with it. As metadata sees it, which adds a message there and back.
+    const double pause_us = held.Percentile(1);
+    within_limit_ = pause_us <= limit_us;
     std::printf(
         "{\"snapshots\":%zu,\"volumes\":%zu,\"stamps\":%llu,\"writes\":%zu,"
-        "\"write_p50_us\":%.0f,\"write_p99_us\":%.0f,\"during_p50_us\":%.0f,"
-        "\"during_p99_us\":%.0f,\"pause_max_us\":%.0f,\"pause_limit_us\":%.0f,"
-        "\"held_p50_us\":%.0f,\"held_max_us\":%.0f,\"apart_max_us\":%.0f,"
+        "\"write_p50_us\":%.0f,\"write_p99_us\":%.0f,\"write_max_us\":%.0f,"
+        "\"during_p50_us\":%.0f,\"during_p99_us\":%.0f,\"during_max_us\":%.0f,"
+        "\"pause_p50_us\":%.0f,\"pause_max_us\":%.0f,\"pause_limit_us\":%.0f,"
         "\"call_p50_us\":%.0f,\"call_max_us\":%.0f}\n",
         taken_.size(), volumes_.size(), static_cast<unsigned long long>(taken_.back().stamps_after),
         apart.count() + during.count(), apart.Percentile(0.5), apart.Percentile(0.99),
-        during.Percentile(0.5), during.Percentile(0.99), worst_us, limit_us, held.Percentile(0.5),
-        held.Percentile(1), apart.Percentile(1), calls.Percentile(0.5), calls.Percentile(1));
+        apart.Percentile(1), during.Percentile(0.5), during.Percentile(0.99), during.Percentile(1),
+        held.Percentile(0.5), pause_us, limit_us, calls.Percentile(0.5), calls.Percentile(1));
   }
 
   const PointInTimeOptions options_;

@@ -212,5 +212,34 @@ TEST_F(PosixDeviceTest, AWriteThatNeedsNoFlushCountsNone) {
   EXPECT_EQ(device->counters().flushes, 0u);
 }
 
+// On tmpfs a request ends while it is submitted: its end asks for the next one.
+TEST(PosixMemoryDeviceTest, AChainOfReadsLetsOthersHaveTheirTurns) {
+  struct Chain final : DeviceIo {
+    void OnDone(const absl::Status& status) override {
+      ASSERT_TRUE(status.ok()) << status;
+      if (++ended < 10) device->Queue(this);
+    }
+    PosixDevice* device = nullptr;
+    int ended = 0;
+  };
+  std::string folder = "/dev/shm/storpool-device-test.XXXXXX";
+  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  ASSERT_TRUE(CreateDiskFile(folder + "/d", 1 << 20, false).ok());
+  PosixReactor reactor;
+  BufferPool pool;
+  auto device = PosixDevice::Open(reactor, folder + "/d");
+  ASSERT_TRUE(device.ok()) << device.status();
+  const Buffer memory = pool.Allocate(4096);
+  const IoSlice slice{memory.data(), memory.size()};
+  Chain chain;
+  chain.device = device->get();
+  chain.slices = {&slice, 1};
+  (*device)->Queue(&chain);
+  const uint64_t before = reactor.counters().turns;
+  EXPECT_TRUE(reactor.RunUntil([&] { return chain.ended == 10; }, Duration::Seconds(10)));
+  EXPECT_GE(reactor.counters().turns - before, 10u);
+  std::filesystem::remove_all(folder);
+}
+
 }  // namespace
 }  // namespace storpool::env
