@@ -5,9 +5,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <fstream>
 #include <future>
+#include <random>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
@@ -23,19 +26,27 @@ constexpr int kNodes = 3;
 
 int DiskOf(int node) { return 100 * node + 1; }
 
-// A port of loopback that was free a moment ago.
+// A TCP port of loopback that is free, and that the kernel gives to nobody who asks for any: else
+// another's connection could have it before the daemon that it is for.
 absl::StatusOr<uint16_t> FreePort() {
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  auto* raw = reinterpret_cast<sockaddr*>(&address);
-  const bool good = fd >= 0 && bind(fd, raw, size) == 0 && getsockname(fd, raw, &size) == 0;
-  const int error = errno;
-  if (fd >= 0) close(fd);
-  if (!good) return absl::ErrnoToStatus(error, "no free port");
-  return ntohs(address.sin_port);
+  uint32_t first_of_kernel = 32768;
+  std::ifstream("/proc/sys/net/ipv4/ip_local_port_range") >> first_of_kernel;
+  first_of_kernel = std::clamp(first_of_kernel, 4096u, 65535u);
+  const uint32_t lowest = std::min(10000u, first_of_kernel - 2000);
+  std::random_device random;
+  for (int tries = 0; tries < 1000; ++tries) {
+    const auto port = static_cast<uint16_t>(lowest + random() % (first_of_kernel - lowest));
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const auto* raw = reinterpret_cast<const sockaddr*>(&address);
+    const bool good = fd >= 0 && bind(fd, raw, sizeof address) == 0;
+    if (fd >= 0) close(fd);
+    if (good) return port;
+  }
+  return absl::ResourceExhaustedError("no TCP port of loopback is free");
 }
 
 }  // namespace
