@@ -72,7 +72,8 @@ class FailoverTest(unittest.TestCase):
                     break
             print(f"left, in MiB: {[f'{one / MIB:.0f}' for one in left]}")
             self.assertGreater(len(left), 0)
-            self.assertLessEqual(max(left), 192 * MIB)  # rises while chains begin, then falls
+            # Rises while chains begin, then falls: an estimate, never too low.
+            self.assertLessEqual(max(left), 194 * MIB)
             last = self.volume(cluster)
             self.assertEqual((last["status"], last["syncingDataBytes"]), ("up", 0))
             nbd_copy.compare(cluster.nbd_uri(VOLUME), source, lambda done, total: None)
