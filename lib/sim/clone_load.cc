@@ -112,7 +112,7 @@ void CloneLoad::FollowOrder() {
 void CloneLoad::Create() {
   std::optional<SnapshotLoad::Known> origin = snapshots_.PickKnown(random_);
   if (!origin) return;
-  origin_ = {origin->name, std::move(origin->picture)};
+  origin_ = *std::move(origin);
   if (load_) Fail(verdict());
   load_.reset();
   name_ = absl::StrCat("c.", ++number_);

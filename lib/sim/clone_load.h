@@ -58,17 +58,17 @@ class CloneLoad {
 
  private:
   enum class Step {
-    kNone,      // there is no clone
-    kCreate,    // of a snapshot
-    kAttach,    //
+    kNone,    // there is no clone
+    kCreate,  // of a snapshot
+    kAttach,
     kWork,      // under load, until work_until_
     kDrain,     // the last requests end
     kRead,      // all of it
     kRest,      // read whole; nothing is asked any more
     kSnapshot,  // of the clone itself
-    kDetach,    //
-    kChange,    // revert or move
-    kForget,    // its snapshots are deleted
+    kDetach,
+    kChange,  // revert or move
+    kForget,  // its snapshots are deleted
     kDelete,
   };
   // A command is repeated until its effect is seen, or given up after so many refusals.
@@ -81,10 +81,7 @@ class CloneLoad {
     std::shared_ptr<ApiAnswer> answer;
     Instant next;
   };
-  struct Known {  // a snapshot and what it holds
-    std::string name;
-    WriteLog::Picture picture;
-  };
+  using Known = SnapshotLoad::Known;
 
   template <class Request>
   void Begin(Step step, const Request& request, std::function<bool()> reached, Step then,

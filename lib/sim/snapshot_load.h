@@ -58,7 +58,7 @@ class SnapshotLoad {
   void Ask();
   // Every snapshot that is there is to be read once more.
   void CheckAll();
-  // A random one that is there and was read.
+  // A random one that is there and was read, with what it holds.
   struct Known {
     std::string name;
     WriteLog::Picture picture;
