@@ -123,21 +123,13 @@ struct ReturnRoom {
 };
 
 // ---- Members and clients --------------------------------------------------------------------
+// What they send comes with payloads that match their checksums: lib/wire compares, once (6.3).
 
 // To the reactor of a disk. Without a connection to it the message is dropped: the replica hears
 // of a new connection by OnMemberConnected and repeats what is needed.
 struct Send {
   DiskId to;
   wire::Message message;
-};
-// The peer sent something damaged: close the connection, so that it is built again (hazard 2.2).
-struct DropMember {
-  DiskId disk;
-  std::string reason;
-};
-struct DropClient {
-  ClientRef client = 0;
-  std::string reason;
 };
 
 // A write has been decided. The shell answers, the first that it can: over a connection of
@@ -206,10 +198,10 @@ struct SetTimer {
   Instant at;
 };
 
-using Effect = std::variant<Persist, SetCommitted, StoreRead, StoreScan, StoreListChunks,
-                            StorePendingAbove, Reserve, ReturnRoom, Send, DropMember, DropClient,
-                            AnswerWrite, AnswerRead, HintConfig, NameAgainst, NeedLine, OpenReady,
-                            LevelFailed, Promotable, Raised, Alarm, SetTimer>;
+using Effect =
+    std::variant<Persist, SetCommitted, StoreRead, StoreScan, StoreListChunks, StorePendingAbove,
+                 Reserve, ReturnRoom, Send, AnswerWrite, AnswerRead, HintConfig, NameAgainst,
+                 NeedLine, OpenReady, LevelFailed, Promotable, Raised, Alarm, SetTimer>;
 
 // A list that keeps its memory. While executing it the shell may call replicas with the same list:
 // what they add stands behind and is executed in its turn.

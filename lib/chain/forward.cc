@@ -1,20 +1,7 @@
 // Links between members: in order, without holes, mended from the log after a break (5.2.2, 5.3c).
-#include "lib/base/crc32c.h"
 #include "lib/chain/steps.h"
 
 namespace storpool::chain {
-
-bool ChecksumsMatch(const Entry& entry) {
-  if (entry.kind != EntryKind::kData) return entry.payload.empty();
-  if (entry.payload.size() != size_t{entry.place.blocks.count} * kBlockBytes) return false;
-  if (entry.checksums.size() != entry.place.blocks.count) return false;
-  for (size_t i = 0; i < entry.checksums.size(); ++i) {
-    if (Crc32c(entry.payload.data() + i * kBlockBytes, kBlockBytes) != entry.checksums[i]) {
-      return false;
-    }
-  }
-  return true;
-}
 
 void OnForward(ReplicaState& s, wire::Forward&& forward, Effects& out) {
   const DiskId from = forward.common.from;
@@ -26,12 +13,6 @@ void OnForward(ReplicaState& s, wire::Forward&& forward, Effects& out) {
     if (!s.resend_asked)
       out.Add(Send{from, wire::Resend{s.CommonTo(from), Version(s.epoch, s.sequence)}});
     s.resend_asked = true;
-    return;
-  }
-  if (!ChecksumsMatch(entry)) {
-    out.Add(Alarm{"chain " + ToString(s.chain) + ": forward " + ToString(entry.version) +
-                  " arrived damaged; it is asked for again"});
-    out.Add(DropMember{from, "a forward's payload does not match its checksums"});
     return;
   }
   s.resend_asked = false;

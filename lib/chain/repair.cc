@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "lib/base/crc32c.h"
 #include "lib/chain/steps.h"
 
 namespace storpool::chain {
@@ -176,8 +175,7 @@ void OnRepairAnswer(ReplicaState& s, wire::RepairAnswer&& answer, Instant now, E
   if (repair == nullptr) return;
   Entry* entry = answer.entries.size() == 1 ? &answer.entries.front() : nullptr;
   const bool usable = entry != nullptr && entry->version == repair->ask.version &&
-                      entry->place.blocks == repair->ask.blocks &&
-                      entry->kind == EntryKind::kData && ChecksumsMatch(*entry);
+                      entry->place.blocks == repair->ask.blocks && entry->kind == EntryKind::kData;
   if (usable) {
     // Where it lies here: the mirror may have merged its layer already (4.8).
     if (repair->damaged.layer != LayerId()) entry->place.layer = repair->damaged.layer;

@@ -146,10 +146,6 @@ void OnSyncStream(ReplicaState& s, wire::SyncStream&& stream, Instant now, Effec
   Entry& entry = stream.entry;
   if (entry.version <= sync.stream_received) return;
   if (entry.version != NextInStream(s)) return EndSession(s, "the stream has a hole", now, out);
-  if (!ChecksumsMatch(entry)) {
-    out.Add(DropMember{stream.common.from, "a streamed entry does not match its checksums"});
-    return EndSession(s, "a streamed entry arrived damaged", now, out);
-  }
   if (entry.payload.size() > sync.room_bytes) {  // full: never delays commits (4.11)
     out.Add(Alarm{"chain " + ToString(s.chain) + ": disk " + std::to_string(s.self.disk.value()) +
                   " is too full to be resynced"});
@@ -163,13 +159,9 @@ void OnSyncStream(ReplicaState& s, wire::SyncStream&& stream, Instant now, Effec
   Append(s, out, AppendEntry{std::move(entry)});
 }
 
-void OnSyncScanned(ReplicaState& s, wire::SyncScan&& scan, Instant now, Effects& out) {
+void OnSyncScanned(ReplicaState& s, wire::SyncScan&& scan, Effects& out) {
   SyncTarget& sync = s.sync_target;
   if (!IsOurs(s, scan.session) || sync.stage != SyncTarget::Stage::kRunning) return;
-  if (!ChecksumsMatch(scan.entry)) {
-    out.Add(DropMember{scan.common.from, "a scanned entry does not match its checksums"});
-    return EndSession(s, "a scanned entry arrived damaged", now, out);
-  }
   sync.scan_bytes_received += ScanBytes(scan.entry);
   scan.entry.arrival = Arrival::kCommitted;
   scan.entry.number = 0;

@@ -49,7 +49,6 @@ void ReadFeed(ReplicaState& s, Feed& feed, Version have, Effects& out);
 // Sends what was read and what was held; the feed is live again.
 void ResumeFeed(const ReplicaState& s, Feed& feed, DiskId to, const wire::SyncSession* session,
                 std::vector<Entry>&& entries, Effects& out);
-bool ChecksumsMatch(const Entry& entry);
 
 // ---- commit.cc: D, W, answers (5.2.3, 5.2.4) -------------------------------------------------
 void AdvanceDurable(ReplicaState& s, Instant now, Effects& out);
@@ -203,7 +202,7 @@ void StartSync(ReplicaState& s, Instant now, Effects& out);
 void OnSyncRoom(ReplicaState& s, uint64_t bytes, bool granted, Instant now, Effects& out);
 void OnSyncBegin(ReplicaState& s, const wire::SyncBegin& begin, Effects& out);
 void OnSyncStream(ReplicaState& s, wire::SyncStream&& stream, Instant now, Effects& out);
-void OnSyncScanned(ReplicaState& s, wire::SyncScan&& scan, Instant now, Effects& out);
+void OnSyncScanned(ReplicaState& s, wire::SyncScan&& scan, Effects& out);
 void OnSyncChunkEnd(ReplicaState& s, const wire::SyncChunkEnd& end, Effects& out);
 void OnSyncScanEnd(ReplicaState& s, const wire::SyncScanEnd& end, Effects& out);
 // W of the source, from any frame of it.

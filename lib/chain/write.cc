@@ -1,7 +1,6 @@
 // The head orders writes; every member accepts what the head has ordered (design 5.2.1, 5.2.2).
 #include <algorithm>
 
-#include "lib/base/crc32c.h"
 #include "lib/chain/steps.h"
 
 namespace storpool::chain {
@@ -30,20 +29,6 @@ bool IsWellFormed(const WriteRequest& r) {
   }
   return blocks.count <= kRequestBlocksMax &&
          r.payload.size() == size_t{r.sectors} * kSectorBytes && r.checksums.size() == blocks.count;
-}
-
-// Checksums cover each block, or the piece of it that the payload has, once in each member (6.3).
-bool PayloadMatches(const WriteRequest& r) {
-  if (r.op == WriteOp::kHole) return true;
-  size_t at = 0;
-  const uint32_t skip = r.first_sector % kSectorsPerBlock * kSectorBytes;
-  for (size_t i = 0; i < r.checksums.size(); ++i) {
-    const size_t room = kBlockBytes - (i == 0 ? skip : 0);
-    const size_t piece = std::min<size_t>(room, r.payload.size() - at);
-    if (Crc32c(r.payload.data() + at, piece) != r.checksums[i]) return false;
-    at += piece;
-  }
-  return true;
 }
 
 // I9: a layer takes a write while it is the newest, or the one before it until the newest has
@@ -136,10 +121,6 @@ void OnWrite(ReplicaState& s, WriteRequest&& r, ClientRef client, const model::L
       return AnswerWriteWith(s, r, client, Result::kRefusedNumber, out);
   }
   if (result != Result::kOk) return AnswerWriteWith(s, r, client, result, out);
-  if (!PayloadMatches(r)) {
-    out.Add(DropClient{client, "a write's payload does not match its checksums"});
-    return;
-  }
   const BlockRange blocks = BlocksOf(r);
   const uint64_t bytes = r.op == WriteOp::kHole ? 0 : uint64_t{blocks.count} * kBlockBytes;
   if (IsAligned(r) && r.op != WriteOp::kFill && !OverlapsIngress(s, r, blocks) &&

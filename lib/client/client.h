@@ -113,7 +113,7 @@ class Client final : private control::MetadataLink::Handler,
   // VolumeEvents
   void OnLineNeeded(LineageId lineage) override;
   void OnHeld(const Session& session, uint64_t id) override;
-  void OnReleased(const Session& session, uint64_t id, bool held, bool drained) override;
+  void OnReleased(const Session& session, uint64_t id, const HoldEnd& end) override;
 
   void Register();
   void OnRegistered(const Registered& message);

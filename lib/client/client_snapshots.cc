@@ -90,14 +90,15 @@ void Client::OnHeld(const Session& session, uint64_t id) {
   metadata_.Send(message);
 }
 
-void Client::OnReleased(const Session& session, uint64_t id, bool held, bool drained) {
+void Client::OnReleased(const Session& session, uint64_t id, const HoldEnd& end) {
   alone_.erase(id);  // the group goes on, or cannot go on together any more
   SnapshotReleased& kept = released_[{id, {session.volume, session.generation}}];
   kept.set_id(id);
   kept.set_volume(session.volume.value());
   kept.set_generation(session.generation.value());
-  kept.set_held(held);
-  kept.set_drained(drained);
+  kept.set_held(end.held);
+  kept.set_drained(end.drained);
+  kept.set_pause_us(static_cast<uint64_t>(end.pause.nanos() / 1000));
   if (!registered_) return;
   ToMetadata message;
   *message.mutable_snapshot_released() = kept;

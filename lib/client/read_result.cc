@@ -5,7 +5,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "lib/base/check.h"
-#include "lib/base/crc32c.h"
 
 namespace storpool::client {
 namespace {
@@ -14,8 +13,6 @@ absl::Status Shape(std::string_view what) {
   return absl::InternalError(absl::StrCat("a node answered a read with the wrong ",
                                           absl::string_view(what.data(), what.size())));
 }
-
-absl::Status BadBytes() { return absl::DataLossError("a block read does not match its checksum"); }
 
 }  // namespace
 
@@ -58,25 +55,14 @@ absl::Status CheckShape(const wire::ReadAnswer& answer, uint32_t blocks, bool st
   return absl::OkStatus();
 }
 
-absl::Status CheckBytes(const wire::ReadAnswer& answer) {
-  for (size_t i = 0; i < answer.checksums.size(); ++i) {
-    if (Crc32c(answer.payload.data() + i * kBlockBytes, kBlockBytes) != answer.checksums[i]) {
-      return BadBytes();
-    }
-  }
-  return absl::OkStatus();
-}
-
-absl::Status TakeOwn(const wire::ReadAnswer& answer, bool has_foreign_parent, ReadSink& sink,
-                     BlockBits& absent) {
+void TakeOwn(const wire::ReadAnswer& answer, bool has_foreign_parent, ReadSink& sink,
+             BlockBits& absent) {
   const BlockBits data(answer.data), no_entry(answer.absent);
   const bool states_only = answer.payload.empty();
   size_t from = 0;
   for (uint32_t i = 0; i < answer.blocks; ++i) {
     if (data.Has(i)) {
       const uint8_t* block = states_only ? nullptr : answer.payload.data() + from * kBlockBytes;
-      // Summed and copied block by block, while it is in the cache.
-      if (!states_only && Crc32c(block, kBlockBytes) != answer.checksums[from]) return BadBytes();
       sink.Data(i, block);
       ++from;
     } else if (has_foreign_parent && no_entry.Has(i)) {
@@ -85,7 +71,6 @@ absl::Status TakeOwn(const wire::ReadAnswer& answer, bool has_foreign_parent, Re
       sink.Zero(i);
     }
   }
-  return absl::OkStatus();
 }
 
 void TakeParents(const wire::ReadAnswer& answer, uint32_t first, bool has_foreign_parent,

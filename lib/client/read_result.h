@@ -1,5 +1,5 @@
-// What a member's answer to a read means. Pure: everything that came from the network is checked
-// before it is used, and every block against its checksum (design 4.12).
+// What a member's answer to a read means. Pure: its shape is checked against the request before it
+// is used. That its blocks match their checksums is what lib/wire has compared (design 6.3).
 #pragma once
 
 #include <cstdint>
@@ -38,17 +38,14 @@ class ReadSink {
 
 // Whether an answer with Result::kOk has the shape of its request for `blocks` blocks: kInternal.
 absl::Status CheckShape(const wire::ReadAnswer& answer, uint32_t blocks, bool states_only);
-// Whether all its blocks match their checksums: kDataLoss.
-absl::Status CheckBytes(const wire::ReadAnswer& answer);
 
 // Gives the answer of the volume's own chain, whose shape was checked, to `sink`. Blocks without an
-// entry are zeroes, or, if there is a foreign parent, bits of `absent`. kDataLoss: a block does not
-// match its checksum; then the target's content is undefined.
-absl::Status TakeOwn(const wire::ReadAnswer& answer, bool has_foreign_parent, ReadSink& sink,
-                     BlockBits& absent);
+// entry are zeroes, or, if there is a foreign parent, bits of `absent`.
+void TakeOwn(const wire::ReadAnswer& answer, bool has_foreign_parent, ReadSink& sink,
+             BlockBits& absent);
 
 // Gives what is `missing` and a foreign parent has answered, data or hole, to `sink`. Its range
-// begins `first` blocks behind that of `missing`; shape and bytes were checked. Bytes of block i at
+// begins `first` blocks behind that of `missing`; its shape was checked. Bytes of block i at
 // or beyond `visible_bytes` - i * kBlockBytes are zeroes.
 void TakeParents(const wire::ReadAnswer& answer, uint32_t first, bool has_foreign_parent,
                  uint64_t visible_bytes, BlockBits& missing, ReadSink& sink);

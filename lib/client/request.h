@@ -72,7 +72,7 @@ struct Request : ListNode<Request> {
   bool parked = false;    // ChainSession::Park
   uint32_t reserved = 0;  // numbers kept for the fills of a small write
   NodeConnection* sent_to = nullptr;
-  uint32_t bad_answers = 0;  // reads whose bytes did not match their checksums
+  uint32_t bad_answers = 0;  // to a read, which do not have its shape
   Checksums checksums;       // kWrite, kFill
   Buffer payload;            // kWrite, kFill
 

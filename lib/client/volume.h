@@ -56,6 +56,15 @@ struct VolumeIdentity {
   absl::btree_map<ChainId, Epoch> floors;
 };
 
+// How a session went on in the layer of a snapshot.
+struct HoldEnd {
+  bool held = false;     // from OnHeld until its Release, without a time-out
+  bool drained = false;  // nothing is out to an older layer; said once more when that becomes true
+  Duration pause = {};   // for so long new writes waited
+
+  bool operator==(const HoldEnd&) const = default;
+};
+
 class VolumeEvents {
  public:
   virtual ~VolumeEvents() = default;
@@ -63,9 +72,8 @@ class VolumeEvents {
   virtual void OnLineNeeded(LineageId lineage) = 0;
   // Of snapshot `id`: nothing is out to the layer before the new one, and nothing is sent.
   virtual void OnHeld(const Session& session, uint64_t id) = 0;
-  // The session writes the new layer. `held`: from OnHeld until its Release, without a time-out.
-  // `drained`: nothing is out to an older layer; once more when that becomes true.
-  virtual void OnReleased(const Session& session, uint64_t id, bool held, bool drained) = 0;
+  // The session writes the new layer.
+  virtual void OnReleased(const Session& session, uint64_t id, const HoldEnd& end) = 0;
 };
 
 class Volume final : public block::BlockDevice,
@@ -198,9 +206,11 @@ class Volume final : public block::BlockDevice,
   Ancestry lines_;
   LayerId write_layer_;
   std::vector<TableChains> tables_;
-  uint64_t hold_id_ = 0;       // writes wait for this snapshot
-  bool hold_said_ = false;     // nothing was out any more
-  LayerId hold_layer_;         // that is written afterwards
+  uint64_t hold_id_ = 0;    // writes wait for this snapshot
+  bool hold_said_ = false;  // nothing was out any more
+  LayerId hold_layer_;      // that is written afterwards
+  Instant hold_since_;
+  Duration pause_;             // of the last hold
   uint64_t undrained_id_ = 0;  // the last snapshot that timed out, while older copies are out
   env::Timer hold_timer_;
   List<Call> soon_;  // to be completed without any chain

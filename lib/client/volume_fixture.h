@@ -170,8 +170,8 @@ class VolumeFixture : public testing::Test, public NodeEvents, public VolumeEven
   // VolumeEvents
   void OnLineNeeded(LineageId) override { ++lines_needed; }
   void OnHeld(const Session&, uint64_t id) override { held.push_back(id); }
-  void OnReleased(const Session&, uint64_t id, bool was_held, bool drained) override {
-    released.push_back({id, was_held, drained});
+  void OnReleased(const Session&, uint64_t id, const HoldEnd& end) override {
+    released.push_back({id, end});
   }
 
   void Run() { reactor.RunUntilIdle(); }
@@ -197,7 +197,7 @@ class VolumeFixture : public testing::Test, public NodeEvents, public VolumeEven
   std::vector<uint64_t> held;
   struct Released {
     uint64_t id;
-    bool held, drained;
+    HoldEnd end;
     bool operator==(const Released&) const = default;
   };
   std::vector<Released> released;

@@ -15,12 +15,13 @@ void Volume::Hold(uint64_t id, LayerId layer, Duration timeout) {
   if (layer <= write_layer_) {  // it has gone on already; who asks last hears when it is drained
     const bool drained = Drained();
     undrained_id_ = drained ? 0 : id;
-    return events_.OnReleased(identity_.session, id, false, drained);
+    return events_.OnReleased(identity_.session, id, {.drained = drained});
   }
   if (hold_id_ != 0) GoOn(false);  // metadata has given it up
   hold_id_ = id;
   hold_said_ = false;
   hold_layer_ = layer;
+  hold_since_ = context_.reactor.Now();
   EachChain([](ChainSession& chain) { chain.Hold(true); });
   hold_timer_.StartIn(timeout);
   CheckDrained();
@@ -39,8 +40,9 @@ void Volume::GoOn(bool held) {
   if (!held) EachChain([](ChainSession& chain) { chain.writes().RepeatAll(); });
   const bool drained = held || Drained();
   undrained_id_ = drained ? 0 : id;
+  pause_ = context_.reactor.Now() - hold_since_;
   EachChain([](ChainSession& chain) { chain.Hold(false); });
-  events_.OnReleased(identity_.session, id, held, drained);
+  events_.OnReleased(identity_.session, id, {held, drained, pause_});
 }
 
 bool Volume::Drained() const {
@@ -55,7 +57,8 @@ bool Volume::Drained() const {
 // A write has ended while a snapshot waits for the last one.
 void Volume::CheckDrained() {
   if (undrained_id_ != 0 && Drained()) {
-    events_.OnReleased(identity_.session, std::exchange(undrained_id_, 0), false, true);
+    events_.OnReleased(identity_.session, std::exchange(undrained_id_, 0),
+                       {.drained = true, .pause = pause_});
   }
   if (hold_id_ == 0 || hold_said_) return;
   for (const TableChains& table : tables_) {

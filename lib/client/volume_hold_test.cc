@@ -68,7 +68,7 @@ TEST_F(VolumeHoldTest, NewWritesWaitThoseUnderWayEndThenBothGoOnInTheNewLayer) {
   volume->Hold(7, LayerId(2), Duration::Millis(1000));           // repeated: said again
   EXPECT_EQ(held, (std::vector<uint64_t>{7, 7}));
   volume->Release(7);
-  EXPECT_EQ(released, (std::vector<Released>{{7, true, true}}));
+  EXPECT_EQ(released, (std::vector<Released>{{7, {true, true, {}}}}));
   Run();
   ASSERT_EQ(kept.size(), 2u);
   for (const wire::WriteRequest& write : kept) EXPECT_EQ(write.layer, LayerId(2));
@@ -86,7 +86,7 @@ TEST_F(VolumeHoldTest, WithNothingUnderWayItIsHeldAtOnceAndATimeOutEndsIt) {
   EXPECT_EQ(io->done, 0);
   Pass(2);
   Pass(10);
-  EXPECT_EQ(released, (std::vector<Released>{{7, false, true}}));
+  EXPECT_EQ(released, (std::vector<Released>{{7, {false, true, Duration::Millis(50)}}}));
   EXPECT_EQ(io->done, 1);
   EXPECT_EQ(writes.back().layer, LayerId(2));
   volume->Release(7);  // too late
@@ -100,7 +100,7 @@ TEST_F(VolumeHoldTest, AfterATimeOutWhatIsOutIsRepeatedInTheNewLayerWithItsNumbe
   Hold(7, 50);
   Pass(60);
   EXPECT_TRUE(held.empty());
-  EXPECT_EQ(released, (std::vector<Released>{{7, false, false}}));
+  EXPECT_EQ(released, (std::vector<Released>{{7, {false, false, Duration::Millis(50)}}}));
   ASSERT_EQ(kept.size(), 2u);
   EXPECT_EQ(kept[0].layer, LayerId(1));
   EXPECT_EQ(kept[1].layer, LayerId(2));
@@ -114,7 +114,8 @@ TEST_F(VolumeHoldTest, AfterATimeOutWhatIsOutIsRepeatedInTheNewLayerWithItsNumbe
   ServeKept();
   EXPECT_EQ(io->done + later->done, 2);
   EXPECT_TRUE(io->status.ok());
-  EXPECT_EQ(released, (std::vector<Released>{{7, false, false}, {7, false, true}}));
+  EXPECT_EQ(released, (std::vector<Released>{{7, {false, false, Duration::Millis(50)}},
+                                             {7, {false, true, Duration::Millis(50)}}}));
   EXPECT_EQ(store.Find(kLineage, LayerId(1), ChunkIndex(0), 0, nullptr),
             ScriptedStore::State::kAbsent);
 }
@@ -128,11 +129,11 @@ TEST_F(VolumeHoldTest, WhoAsksAfterATimeOutHearsWhenNothingIsOutToTheOldLayer) {
   Hold(7, 50);
   Pass(60);
   Hold(8);
-  EXPECT_EQ(released, (std::vector<Released>{{7, false, false}, {8, false, false}}));
+  EXPECT_EQ(released, (std::vector<Released>{{7, {false, false, Duration::Millis(50)}}, {8, {}}}));
   store.SetLine(WithLayer2());
   ServeKept();
   EXPECT_TRUE(io->status.ok());
-  EXPECT_EQ(released.back(), (Released{8, false, true}));
+  EXPECT_EQ(released.back(), (Released{8, {.drained = true, .pause = Duration::Millis(50)}}));
 }
 
 TEST_F(VolumeHoldTest, ASmallWriteUnderWayIsFilledAndEndsBeforeItIsHeld) {
@@ -175,8 +176,8 @@ class StampsTest : public StoreFixture {
     explicit Member(StampsTest& test) : test_(test) {}
     void OnLineNeeded(LineageId) override {}
     void OnHeld(const Session&, uint64_t) override { ++test_.members_held; }
-    void OnReleased(const Session&, uint64_t, bool was_held, bool) override {
-      EXPECT_TRUE(was_held);
+    void OnReleased(const Session&, uint64_t, const HoldEnd& end) override {
+      EXPECT_TRUE(end.held);
     }
 
    private:

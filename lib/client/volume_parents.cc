@@ -71,9 +71,8 @@ void Volume::OnParentAnswer(Request* request, const wire::ReadAnswer& answer) {
   ParentRead& read = *request->parents;
   std::optional<absl::Status> failed;
   if (answer.result == wire::Result::kOk) {
-    absl::Status status =
+    const absl::Status status =
         CheckShape(answer, request->part.blocks().count, request->kind == RequestKind::kStates);
-    if (status.ok()) status = CheckBytes(answer);
     if (!status.ok()) {
       failed = BadAnswer(request, status);
       if (!failed.has_value()) return;

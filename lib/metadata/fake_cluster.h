@@ -114,6 +114,7 @@ class FakeClient : public FakePeer {
   bool holds = true;       // when it is told to
   bool times_out = false;  // and goes on before the release
   bool drains = true;
+  uint64_t pause_us = 1500;  // what it says of each hold
   bool fills = true;
   std::map<uint64_t, uint32_t> layers;  // by volume: what its session writes
   std::vector<SnapshotHold> hold_orders;

@@ -348,6 +348,7 @@ void FakeClient::TakeHold(const FromMetadata& message) {
       said.set_volume(volume.volume());
       said.set_generation(volume.generation());
       said.set_held(!times_out);
+      said.set_pause_us(pause_us);
       ended_.try_emplace({order.id(), volume.volume()}, said);
     }
   }

@@ -22,6 +22,7 @@ struct HeldSession {
   bool answered = false;  // how its hold ended is known
   bool in_time = false;   // by the release
   bool drained = false;   // it has no request out to an older layer
+  Duration pause;         // for so long its new writes waited
 };
 
 struct Hold {

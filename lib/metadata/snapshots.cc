@@ -55,14 +55,14 @@ void Leader::StepOperation(const OperationRecord& operation, Instant now) {
     if (!hold.All([](const HeldSession& s) { return s.held; })) return;
     hold.released = now;
     SendRelease(operation.id(), hold);
-    for (const auto& one : operation.snapshots()) {
-      const bool held = hold.sessions.contains(one.volume());
-      if (held) live_.AddPause(one.snapshot().id(), now - *hold.sent);
-    }
   }
   if (!hold.All([](const HeldSession& s) { return s.in_time; })) return;
   for (const auto& one : operation.snapshots()) {
     if (!lines_.IsDurable(state_, one.snapshot().lineage(), one.version())) return;
+  }
+  for (const auto& one : operation.snapshots()) {
+    const auto session = hold.sessions.find(one.volume());
+    if (session != hold.sessions.end()) live_.AddPause(one.snapshot().id(), session->second.pause);
   }
   Seal(operation.id(), hold);
 }
@@ -266,6 +266,7 @@ void Leader::Handle(PeerState& peer, const SnapshotReleased& message) {
   session->in_time = session->in_time || message.held();
   session->held = session->held || message.held();
   session->drained = session->drained || message.drained() || message.held();
+  session->pause = std::max(session->pause, Duration::Micros(message.pause_us()));
   Changed();
 }
 

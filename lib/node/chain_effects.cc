@@ -109,9 +109,6 @@ void ChainHost::Do(chain::Send&& e) {
   }
 }
 
-void ChainHost::Do(chain::DropMember&& e) { services_.peers->Drop(e.disk, e.reason); }
-void ChainHost::Do(chain::DropClient&& e) { services_.clients->Drop(e.client, e.reason); }
-
 void ChainHost::Do(chain::AnswerWrite&& e) {
   if (e.bytes > 0) {
     ++disk_.counters().writes;

@@ -86,8 +86,6 @@ class ChainHost {
   void Do(chain::Reserve&& e);
   void Do(chain::ReturnRoom&& e);
   void Do(chain::Send&& e);
-  void Do(chain::DropMember&& e);
-  void Do(chain::DropClient&& e);
   void Do(chain::AnswerWrite&& e);
   void Do(chain::AnswerRead&& e);
   void Do(chain::HintConfig&& e);

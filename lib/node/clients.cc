@@ -101,10 +101,6 @@ bool Clients::AnswerWrite(chain::ClientRef client, const wire::WriteAnswer& answ
   return Send(client, answer);
 }
 
-void Clients::Drop(chain::ClientRef ref, const std::string& reason) {
-  Forget(ref, absl::DataLossError(reason));
-}
-
 void Clients::StopReading() {
   reading_stopped_ = true;
   for (auto& [ref, client] : clients_) client->Pause();
@@ -125,8 +121,9 @@ void Clients::OnMessage(Client& client, wire::Message&& message) {
   } else if (const auto* hint = std::get_if<wire::LineHint>(&message)) {
     services_.lines->Learn(hint->line);
   } else {
-    Drop(client.ref(),
-         absl::StrCat("it sent a ", wire::TypeName(wire::TypeOf(message)), ", as no client may"));
+    Forget(client.ref(),
+           absl::DataLossError(absl::StrCat("it sent a ", wire::TypeName(wire::TypeOf(message)),
+                                            ", as no client may")));
   }
 }
 

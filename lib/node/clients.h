@@ -34,7 +34,6 @@ class Clients {
   }
   // Over the connection of the session's client, else over `client`.
   bool AnswerWrite(chain::ClientRef client, const wire::WriteAnswer& answer);
-  void Drop(chain::ClientRef client, const std::string& reason);
   // Takes no more requests; answers still go out.
   void StopReading();
   void Stop();

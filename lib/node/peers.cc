@@ -201,11 +201,6 @@ std::optional<NodeId> Peers::NodeOf(DiskId disk) const {
   return NodeId(static_cast<uint16_t>(node_of_disk_[disk.value()]));
 }
 
-void Peers::Drop(DiskId disk, const std::string& reason) {
-  Peer* peer = disk.value() <= kDiskIdMax ? by_disk_[disk.value()] : nullptr;
-  if (peer != nullptr) peer->Drop(absl::DataLossError(reason));
-}
-
 void Peers::Introduce(ChainHost& host) const {
   for (const auto& [node, peer] : peers_) {
     const link::Connection* connection = peer->ready();

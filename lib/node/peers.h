@@ -40,8 +40,6 @@ class Peers {
   }
   bool IsReady(NodeId node) const { return Ready(node) != nullptr; }
   std::optional<NodeId> NodeOf(DiskId disk) const;
-  // Closes the connection to the disk's node and makes it again.
-  void Drop(DiskId disk, const std::string& reason);
   // Tells a new replica which disks are connected.
   void Introduce(ChainHost& host) const;
   void Stop();

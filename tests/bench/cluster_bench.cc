@@ -47,7 +47,7 @@ uint64_t DiskBytes(const BenchOptions& options, Place place, uint64_t free_bytes
   if (options.disk_bytes > 0) return options.disk_bytes;
   const uint64_t wanted = 3 * volume + 1024 * kMiB;
   if (place == Place::kExt4) return wanted;
-  constexpr uint64_t kForOthers = 2048 * kMiB + 3 * kFloorFileBytes;
+  constexpr uint64_t kForOthers = 1024 * kMiB + 3 * kFloorFileBytes;
   const uint64_t each = free_bytes > kForOthers ? (free_bytes - kForOthers) / 3 : 0;
   return std::clamp(each, volume * 5 / 4 + 512 * kMiB, wanted) / kMiB * kMiB;
 }
