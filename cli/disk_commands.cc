@@ -11,9 +11,9 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "cli/commands.h"
-#include "cli/size.h"
 #include "cli/table.h"
 #include "lib/base/limits.h"
+#include "lib/base/size.h"
 #include "lib/embed/cluster_file.h"
 #include "lib/embed/disk_init.h"
 #include "lib/json/disks.h"
@@ -143,7 +143,8 @@ std::vector<Command> DiskCommands() {
        .values = {{.word = "PATH",
                    .value = "PATH",
                    .kind = Kind::kPath,
-                   .help = "A block device, a file, or where to make a file."}},
+                   .help = "A block device, a file, or where to make a file; of a large drive "
+                           "also a range of bytes: PATH@OFFSET+SIZE, such as /dev/sdb@0+4T."}},
        .parameters = InitParameters(),
        .details = "Needs no server; the node that owns it is started with it afterwards. What "
                   "holds data is refused.",

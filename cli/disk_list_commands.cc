@@ -9,9 +9,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "cli/commands.h"
-#include "cli/size.h"
 #include "cli/table.h"
 #include "lib/base/limits.h"
+#include "lib/base/size.h"
 #include "lib/json/disks.h"
 
 namespace storpool::cli {

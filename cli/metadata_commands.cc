@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cli/commands.h"
-#include "cli/size.h"
+#include "lib/base/size.h"
 #include "lib/embed/metadata_store.h"
 
 namespace storpool::cli {

@@ -6,8 +6,8 @@
 #include "absl/strings/str_join.h"
 #include "cli/commands.h"
 #include "cli/policy.h"
-#include "cli/size.h"
 #include "cli/values.h"
+#include "lib/base/size.h"
 #include "lib/json/volumes.h"
 
 namespace storpool::cli {

@@ -2,8 +2,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "cli/session.h"
-#include "cli/size.h"
 #include "lib/base/limits.h"
+#include "lib/base/size.h"
 
 namespace storpool::cli {
 

@@ -3,7 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cli/commands.h"
-#include "cli/size.h"
+#include "lib/base/size.h"
 #include "lib/json/placement.h"
 #include "lib/json/work.h"
 
@@ -11,6 +11,12 @@ namespace storpool::cli {
 namespace {
 
 using Align = Table::Align;
+
+constexpr std::string_view kEstimate =
+    "Bytes are an estimate: what a disk stores is taken as spread evenly over its chains.";
+constexpr std::string_view kEstimateOfTemplate =
+    "Bytes are an estimate: what a disk stores is taken as spread evenly over its chains. Chains "
+    "belong to a template: those of all its volumes are shown.";
 
 // "relocator on, no volumes to relocate".
 std::string Sentence(const RelocatorStatusAnswer& status) {
@@ -131,12 +137,15 @@ std::vector<Command> RelocatorCommands() {
        .run = Off},
       {.pattern = "relocator disks",
        .summary = "Show what each disk has, and will have",
+       .details = kEstimate,
        .run = Disks},
       {.pattern = "relocator volume NAME disks",
        .summary = "Show what each disk has, and will have, of one volume",
+       .details = kEstimateOfTemplate,
        .run = Disks},
       {.pattern = "relocator snapshot NAME disks",
        .summary = "Show what each disk has, and will have, of one snapshot",
+       .details = kEstimateOfTemplate,
        .run = Disks},
       {.pattern = "task list",
        .summary = "List work in the background: recovery, relocator, delete, fill",

@@ -2,7 +2,7 @@
 #include "absl/strings/str_cat.h"
 #include "cli/commands.h"
 #include "cli/objects.h"
-#include "cli/size.h"
+#include "lib/base/size.h"
 #include "lib/json/volumes.h"
 
 namespace storpool::cli {

@@ -5,8 +5,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "cli/size.h"
 #include "lib/base/check.h"
+#include "lib/base/size.h"
 
 namespace storpool::cli {
 namespace {

@@ -2,8 +2,8 @@
 #include "absl/strings/str_cat.h"
 #include "cli/commands.h"
 #include "cli/policy.h"
-#include "cli/size.h"
 #include "lib/base/limits.h"
+#include "lib/base/size.h"
 #include "lib/json/placement.h"
 
 namespace storpool::cli {

@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
-#include "cli/size.h"
+#include "lib/base/size.h"
 
 namespace storpool::cli {
 namespace {

@@ -4,9 +4,9 @@
 #include "cli/commands.h"
 #include "cli/objects.h"
 #include "cli/policy.h"
-#include "cli/size.h"
 #include "cli/table.h"
 #include "cli/values.h"
+#include "lib/base/size.h"
 #include "lib/json/volumes.h"
 
 namespace storpool::cli {

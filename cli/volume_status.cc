@@ -7,7 +7,7 @@
 #include "cli/commands.h"
 #include "cli/objects.h"
 #include "cli/policy.h"
-#include "cli/size.h"
+#include "lib/base/size.h"
 #include "lib/json/volumes.h"
 
 namespace storpool::cli {

@@ -13,8 +13,8 @@
 #include "cli/help.h"
 #include "cli/options.h"
 #include "cli/parser.h"
-#include "cli/size.h"
 #include "cli/words.h"
+#include "lib/base/size.h"
 
 namespace storpool::cli {
 namespace {

@@ -17,8 +17,10 @@ ABSL_FLAG(std::string, cluster, "", "cluster file, made by 'storpoolctl metadata
 ABSL_FLAG(std::string, metadata, std::string(storpool::embed::kMetadataAddress),
           "addresses of the metadata daemons, HOST:PORT[,HOST:PORT...]");
 ABSL_FLAG(std::string, listen, "127.0.0.1:0", "address for clients and other nodes; port 0: any");
-ABSL_FLAG(std::string, disks, "",
-          "files or block devices made by 'storpoolctl disk init', PATH[,PATH...]");
+ABSL_FLAG(
+    std::string, disks, "",
+    "files or block devices made by 'storpoolctl disk init', PATH[,PATH...]; of a large drive "
+    "also ranges of bytes, PATH@OFFSET+SIZE");
 ABSL_FLAG(std::string, log_level, "info", "debug, info, warning or error");
 
 namespace {

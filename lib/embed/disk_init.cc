@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "lib/base/limits.h"
 #include "lib/chunkstore/chunk_store.h"
+#include "lib/env/posix/disk_place.h"
 #include "lib/env/posix/posix_device.h"
 #include "lib/env/posix/posix_reactor.h"
 
@@ -86,12 +87,13 @@ const char* NameOf(const std::vector<char>& bytes) {
   return "something that is not ours";
 }
 
-absl::Status CheckEmpty(const DiskInitOptions& options) {
-  const int fd = open(options.path.c_str(), O_RDONLY | O_CLOEXEC);
+absl::Status CheckEmpty(const DiskInitOptions& options, const env::DiskPlace& place) {
+  const int fd = open(place.path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return absl::ErrnoToStatus(errno, Named(options));
   const absl::Cleanup close_file = [fd] { close(fd); };
   std::vector<char> bytes(kLookBytes);
-  const ssize_t size = read(fd, bytes.data(), bytes.size());
+  const ssize_t size =
+      pread(fd, bytes.data(), bytes.size(), static_cast<off_t>(place.offset_bytes));
   if (size < 0) return absl::ErrnoToStatus(errno, Named(options));
   const auto end = bytes.begin() + size;
   if (std::all_of(bytes.begin(), end, [](char c) { return c == 0; })) return absl::OkStatus();
@@ -116,10 +118,17 @@ absl::Status Format(env::Device& device, env::PosixReactor& reactor, const DiskI
 }
 
 // Makes the file if there is none; true if it did.
-absl::StatusOr<bool> MakeFile(const DiskInitOptions& options) {
+absl::StatusOr<bool> MakeFile(const DiskInitOptions& options, const env::DiskPlace& place) {
+  if (place.is_range() && options.size_bytes != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(Named(options), " is a range and says its size; leave \"size\" out"));
+  }
   struct stat stat;
-  if (::stat(options.path.c_str(), &stat) != 0) {
+  if (::stat(place.path.c_str(), &stat) != 0) {
     if (errno != ENOENT) return absl::ErrnoToStatus(errno, Named(options));
+    if (place.is_range()) {
+      return absl::NotFoundError(absl::StrCat("there is no ", place.path, " to take a range of"));
+    }
     if (options.size_bytes == 0) {
       return absl::NotFoundError(absl::StrCat("there is no ", options.path,
                                               "; say \"size\" to make a file, such as size 10G"));
@@ -150,7 +159,9 @@ absl::StatusOr<InitializedDisk> InitDisk(const DiskInitOptions& options, env::En
     return absl::InvalidArgumentError(
         absl::StrCat("disk id ", options.disk.value(), " is not in 0..", kDiskIdMax));
   }
-  const absl::StatusOr<bool> made = MakeFile(options);
+  const absl::StatusOr<env::DiskPlace> place = env::ParseDiskPlace(options.path);
+  if (!place.ok()) return place.status();
+  const absl::StatusOr<bool> made = MakeFile(options, *place);
   if (!made.ok()) return made.status();
   absl::Cleanup remove_again = [&options, made = *made] {
     if (made) unlink(options.path.c_str());
@@ -161,7 +172,7 @@ absl::StatusOr<InitializedDisk> InitDisk(const DiskInitOptions& options, env::En
   if (!device.ok()) return device.status();
   if (!*made && !options.force) {
     if (absl::Status s = CheckNotOurs(**device, reactor, options); !s.ok()) return s;
-    if (absl::Status s = CheckEmpty(options); !s.ok()) return s;
+    if (absl::Status s = CheckEmpty(options, *place); !s.ok()) return s;
   }
   const StoreId store(entropy.Next() | 1);  // never 0: that stands for none
   if (absl::Status s = Format(**device, reactor, options, store); !s.ok()) return s;

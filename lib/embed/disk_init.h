@@ -13,7 +13,8 @@
 namespace storpool::embed {
 
 struct DiskInitOptions {
-  std::string path = {};  // a block device, a file, or where to make a file
+  // A block device, a file, or a range of its bytes (env/posix/disk_place.h); where to make a file.
+  std::string path = {};
   DiskId disk = {};
   ClusterUuid cluster = {};
   uint64_t size_bytes = 0;  // of a file to be made; 0 for what is there already

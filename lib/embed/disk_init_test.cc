@@ -58,6 +58,28 @@ TEST_F(DiskInit, ADiskIsRefusedUnlessForced) {
   EXPECT_TRUE(Says(Init(options), "disk 8 of this cluster"));
 }
 
+TEST_F(DiskInit, OneDriveIsSeveralDisksByRanges) {
+  const std::string path = PathOf("large");
+  const std::string low = path + "@0+256M", high = path + "@256M+300M";
+  DiskInitOptions options{.path = low, .disk = DiskId(7), .cluster = {1}};
+  const absl::Status none = Init(options);
+  EXPECT_TRUE(absl::IsNotFound(none) && Says(none, "to take a range of")) << none;
+  std::ofstream(path).flush();
+  ASSERT_EQ(truncate(path.c_str(), 3 * kSize), 0);
+  ASSERT_TRUE(Init(options).ok());
+  options.path = high;
+  options.disk = DiskId(8);
+  const absl::StatusOr<InitializedDisk> second = InitDisk(options, entropy_);
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_EQ(second->size_bytes, uint64_t{300} << 20);
+  EXPECT_FALSE(second->created);
+  EXPECT_TRUE(Says(Init(options), "disk 8 of this cluster"));
+  options.path = low;
+  EXPECT_TRUE(Says(Init(options), "disk 7 of this cluster"));
+  options.size_bytes = kSize;
+  EXPECT_TRUE(Says(Init(options), "leave \"size\" out"));
+}
+
 TEST_F(DiskInit, DataOfOthersIsRefusedUnlessForced) {
   const std::string path = PathOf("other");
   std::ofstream(path) << "a file system";

@@ -1,7 +1,6 @@
 #include "lib/sim/clone_load.h"
 
 #include <algorithm>
-#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -110,7 +109,8 @@ void CloneLoad::FollowOrder() {
 }
 
 void CloneLoad::Create() {
-  std::optional<SnapshotLoad::Known> origin = snapshots_.PickKnown(random_);
+  std::optional<Known> origin =
+      frozen_ ? std::exchange(frozen_, std::nullopt) : snapshots_.PickKnown(random_);
   if (!origin) return;
   origin_ = *std::move(origin);
   if (load_) Fail(verdict());
@@ -232,6 +232,21 @@ void CloneLoad::Delete() {
   Begin(Step::kDelete, request, reached, Step::kForget, Step::kForget, kUntilDone);
 }
 
+// It is one of the snapshots of the next clone, which is made of it.
+void CloneLoad::Freeze() {
+  VolumeFreezeRequest request;
+  request.set_name(name_);
+  site_.log.Add("clones", absl::StrCat("freezes ", name_));
+  const auto reached = [this] {
+    if (!metadata_.leader().state().FindVolume(name_, true).ok()) return false;
+    ++counts_.frozen;
+    own_.push_back({name_, load_->whole()});
+    frozen_ = own_.back();
+    return true;
+  };
+  Begin(Step::kFreeze, request, reached, Step::kNone, Step::kForget, kTries);
+}
+
 // Its fill runs beside the load, and beside whatever comes next.
 void CloneLoad::Promote() {
   VolumeRebaseRequest request;
@@ -276,8 +291,11 @@ void CloneLoad::Enter(Step step) {
 
 // Nobody has it.
 void CloneLoad::Next() {
-  if (--rounds_ <= 0) return random_.OneIn(1, 2) ? Forget() : Delete();
   const uint64_t dice = random_.Below(10);
+  if (--rounds_ <= 0) {
+    if (dice < 4 && load_->has_whole()) return Freeze();
+    return dice < 7 ? Forget() : Delete();
+  }
   if (dice < 5) return Revert();
   if (dice < 8) return Move();
   Enter(Step::kAttach);

@@ -1,6 +1,7 @@
 // Makes a volume of a snapshot that is known, uses it, and changes what it grows from: promotion in
 // the background, snapshots of its own, a move to another template, revert to what it came from or
-// to one of its own, deletion; then the next one. All chosen by the seed (design 9.4, 9.5, 6.11).
+// to one of its own; at last deletion, or freezing, and then the next one is made of what was
+// frozen. All chosen by the seed (design 9.4, 9.5, 6.11).
 //
 // What must hold, and is checked: a clone holds what its snapshot held; whatever happens below it,
 // every read returns what was written to it or what it began with; a command that was refused has
@@ -12,6 +13,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +33,7 @@ struct CloneCounts {
   uint64_t moved = 0;      // to another template
   uint64_t snapshots = 0;  // of a clone
   uint64_t reverted = 0;
+  uint64_t frozen = 0;
   uint64_t deleted = 0;
   uint64_t read_whole = 0;  // times that all of a clone was read and compared
   uint64_t refused = 0;     // commands that were refused, and asked again or left
@@ -70,6 +73,7 @@ class CloneLoad {
     kChange,  // revert or move
     kForget,  // its snapshots are deleted
     kDelete,
+    kFreeze,  // it becomes a snapshot
   };
   // A command is repeated until its effect is seen, or given up after so many refusals.
   struct Order {
@@ -97,6 +101,7 @@ class CloneLoad {
   void Move();
   void Forget();
   void Delete();
+  void Freeze();
   void Promote();
   void NewWorkload(const WriteLog::Picture& picture);
   const Volume* FindClone() const;
@@ -122,6 +127,7 @@ class CloneLoad {
   std::string name_;
   Known origin_;
   std::vector<Known> own_;
+  std::optional<Known> frozen_;  // of which the next clone is made
   Order order_;
   WriteLog::Picture reverted_to_;
   std::unique_ptr<Workload> load_;

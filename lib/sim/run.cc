@@ -253,9 +253,10 @@ std::string ToString(const SnapshotCounts& s) {
 
 std::string ToString(const CloneCounts& c) {
   return absl::StrFormat(
-      ", clones: made %d, promoted %d, moved %d, snapshots %d, reverted %d, deleted %d, read whole "
-      "%d, refused %d",
-      c.made, c.promoted, c.moved, c.snapshots, c.reverted, c.deleted, c.read_whole, c.refused);
+      ", clones: made %d, promoted %d, moved %d, snapshots %d, reverted %d, frozen %d, deleted "
+      "%d, read whole %d, refused %d",
+      c.made, c.promoted, c.moved, c.snapshots, c.reverted, c.frozen, c.deleted, c.read_whole,
+      c.refused);
 }
 
 std::string ToString(const RunCounts& r) {

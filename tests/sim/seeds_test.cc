@@ -48,7 +48,8 @@ const Thing kCloneThings[] = {
     {"clones reverted or moved",
      [](const RunCounts& c) { return c.clones.reverted + c.clones.moved > 0; }},
     {"clones read whole", [](const RunCounts& c) { return c.clones.read_whole > 0; }},
-    {"clones deleted", [](const RunCounts& c) { return c.clones.deleted > 0; }},
+    {"clones deleted or frozen",
+     [](const RunCounts& c) { return c.clones.deleted + c.clones.frozen > 0; }},
 };
 
 class SeedsTest : public testing::TestWithParam<uint64_t> {};

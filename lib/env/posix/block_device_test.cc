@@ -92,6 +92,32 @@ TEST_F(BlockDeviceTest, WhoeverHoldsItHoldsItAlone) {
   EXPECT_NE(second.message().find("in use (mounted"), absl::string_view::npos) << second;
 }
 
+TEST_F(BlockDeviceTest, ItsRangesAreHeldApartAndNotBesideTheWhole) {
+  const std::string low = loop->path() + "@0+1M", high = loop->path() + "@1M+1M";
+  {
+    const auto first = PosixDevice::Open(reactor, low);
+    ASSERT_TRUE(first.ok()) << first.status();
+    const auto second = PosixDevice::Open(reactor, high);
+    ASSERT_TRUE(second.ok()) << second.status();
+    EXPECT_EQ((*second)->info().size_bytes, 1u << 20);
+    EXPECT_EQ(OpenDisk(low, {}).status().code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_EQ(OpenDisk(loop->path(), {}).status().code(), absl::StatusCode::kFailedPrecondition);
+  }
+  const auto whole = PosixDevice::Open(reactor, loop->path());
+  ASSERT_TRUE(whole.ok()) << whole.status();
+  EXPECT_EQ(OpenDisk(low, {}).status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+// A file system on the drive, another's RAID: they have claimed all of it.
+TEST_F(BlockDeviceTest, ARangeOfWhatOthersHaveClaimedIsRefused) {
+  const int claim = open(loop->path().c_str(), O_RDONLY | O_EXCL | O_CLOEXEC);
+  ASSERT_GE(claim, 0);
+  const absl::Status status = OpenDisk(loop->path() + "@0+1M", {}).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_NE(status.message().find("in use (mounted"), absl::string_view::npos) << status;
+  close(claim);
+}
+
 TEST_F(BlockDeviceTest, WritesAndDiscards) {
   auto opened = PosixDevice::Open(reactor, loop->path());
   ASSERT_TRUE(opened.ok()) << opened.status();

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
-#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -22,6 +21,7 @@
 #include "absl/strings/str_cat.h"
 #include "lib/base/check.h"
 #include "lib/base/limits.h"
+#include "lib/env/posix/disk_place.h"
 
 namespace storpool::env {
 namespace {
@@ -74,10 +74,6 @@ absl::Status InspectBlockDevice(const std::string& path, const struct stat& file
 }
 
 absl::Status InspectFile(const std::string& path, const struct stat& file, OpenedDisk* disk) {
-  if (flock(disk->fd, LOCK_EX | LOCK_NB) != 0) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(path, " is in use by another process: stop it, or name another disk"));
-  }
   struct statfs system;
   if (fstatfs(disk->fd, &system) != 0) return absl::ErrnoToStatus(errno, path);
   disk->is_memory = system.f_type == TMPFS_MAGIC;
@@ -101,9 +97,47 @@ absl::Status OpenError(const std::string& path, int error) {
   return absl::ErrnoToStatus(error, absl::StrCat("cannot open disk ", path));
 }
 
+// Keeps others of ours from these bytes, through whatever name, until the descriptor is closed.
+absl::Status Lock(int fd, const DiskPlace& place, const std::string& text) {
+  struct flock lock = {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  lock.l_start = static_cast<off_t>(place.offset_bytes);
+  lock.l_len = static_cast<off_t>(place.size_bytes);  // 0: to the end, wherever that is
+  if (fcntl(fd, F_OFD_SETLK, &lock) == 0) return absl::OkStatus();
+  if (errno != EAGAIN && errno != EACCES) return absl::ErrnoToStatus(errno, text);
+  return absl::FailedPreconditionError(
+      absl::StrCat(text, " is in use by another process: stop it, or name another disk"));
+}
+
+// A range of a drive cannot claim all of it: other ranges are others'. It can see that nobody has.
+absl::Status CheckUnclaimed(const std::string& path, const std::string& text) {
+  constexpr int kTries = 20;  // whoever looks at the same moment claims it for an instant
+  for (int i = 0;; ++i) {
+    const Fd claim(open(path.c_str(), O_RDONLY | O_EXCL | O_CLOEXEC));
+    if (claim.get() >= 0) return absl::OkStatus();
+    if (errno != EBUSY || i == kTries) return OpenError(text, errno);
+    usleep(5000);
+  }
+}
+
+absl::Status CutToRange(const DiskPlace& place, const std::string& text, OpenedDisk* disk) {
+  const uint64_t end = place.offset_bytes + place.size_bytes;
+  if (end > disk->info.size_bytes) {
+    return absl::OutOfRangeError(absl::StrCat(text, ": the range ends at ", end, " bytes, ",
+                                              place.path, " has ", disk->info.size_bytes));
+  }
+  disk->offset_bytes = place.offset_bytes;
+  disk->info.size_bytes = place.size_bytes;
+  return absl::OkStatus();
+}
+
 }  // namespace
 
-absl::StatusOr<OpenedDisk> OpenDisk(const std::string& path, const DiskOptions& options) {
+absl::StatusOr<OpenedDisk> OpenDisk(const std::string& text, const DiskOptions& options) {
+  const absl::StatusOr<DiskPlace> place = ParseDiskPlace(text);
+  if (!place.ok()) return place.status();
+  const std::string& path = place->path;
   struct stat file;
   if (stat(path.c_str(), &file) != 0) return OpenError(path, errno);
   OpenedDisk disk;
@@ -111,10 +145,12 @@ absl::StatusOr<OpenedDisk> OpenDisk(const std::string& path, const DiskOptions& 
   if (!disk.is_block_device && !S_ISREG(file.st_mode)) {
     return absl::InvalidArgumentError(absl::StrCat(path, " is neither a file nor a block device"));
   }
-  const int exclusive = disk.is_block_device ? O_EXCL : 0;
+  const int exclusive = disk.is_block_device && !place->is_range() ? O_EXCL : 0;
   Fd fd(open(path.c_str(), O_RDWR | O_DIRECT | O_CLOEXEC | exclusive));
-  if (fd.get() < 0) return OpenError(path, errno);
+  if (fd.get() < 0) return OpenError(text, errno);
   disk.fd = fd.get();
+  SP_RETURN_IF_ERROR(Lock(fd.get(), *place, text));
+  if (disk.is_block_device && place->is_range()) SP_RETURN_IF_ERROR(CheckUnclaimed(path, text));
   SP_RETURN_IF_ERROR(disk.is_block_device ? InspectBlockDevice(path, file, &disk)
                                           : InspectFile(path, file, &disk));
   if (disk.info.sector_bytes != 512 && disk.info.sector_bytes != 4096) {
@@ -122,6 +158,7 @@ absl::StatusOr<OpenedDisk> OpenDisk(const std::string& path, const DiskOptions& 
                                                       " bytes; only 512 and 4096 are supported"));
   }
   disk.info.size_bytes -= disk.info.size_bytes % disk.info.sector_bytes;
+  if (place->is_range()) SP_RETURN_IF_ERROR(CutToRange(*place, text, &disk));
   if (options.volatile_cache.has_value()) disk.info.volatile_cache = *options.volatile_cache;
   if (!disk.is_block_device) disk.info.can_discard = options.discard_file;
   fd.Release();

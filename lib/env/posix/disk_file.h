@@ -25,14 +25,17 @@ struct DiskOptions {
 // A disk that this process holds alone, until `fd` is closed.
 struct OpenedDisk {
   int fd = -1;
+  uint64_t offset_bytes = 0;  // where it begins in the file or device
   DeviceInfo info;
   bool is_block_device = false;
   bool is_memory = false;  // tmpfs: every request is done when it has been submitted
 };
 
-// Opens with O_DIRECT and takes the exclusive right of use: O_EXCL for block devices, a lock for
-// files. Errors name the path and the way out: no such file, in use, no O_DIRECT.
-absl::StatusOr<OpenedDisk> OpenDisk(const std::string& path, const DiskOptions& options);
+// Opens what `place` names (disk_place.h) with O_DIRECT and takes the exclusive right of use: a
+// lock on its bytes, and O_EXCL on a whole block device; a range of one must not be claimed by
+// others, but nothing keeps them from it later. Errors name the place and the way out: no such
+// file, in use, no O_DIRECT, beyond the end.
+absl::StatusOr<OpenedDisk> OpenDisk(const std::string& place, const DiskOptions& options);
 
 // Makes a file for a store, durably: written with zeroes, or only as long if `sparse` (for tests:
 // appends into merely allocated extents cost half as much again, design 4.1). `progress` is told

@@ -11,6 +11,8 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <string>
 
 #include "gtest/gtest.h"
 #include "lib/base/buffer.h"
@@ -103,6 +105,30 @@ TEST_F(DiskFileTest, ADiskIsHeldByOneOnly) {
   close(third->fd);
 }
 
+TEST_F(DiskFileTest, RangesAreHeldEachByOneOnly) {
+  ASSERT_TRUE(CreateDiskFile(Path("d"), 8 << 20, true).ok());
+  const auto first = OpenDisk(Path("d@0+3M"), {});
+  ASSERT_TRUE(first.ok()) << first.status();
+  const auto second = OpenDisk(Path("d@3M+5M"), {});
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_EQ(second->offset_bytes, 3u << 20);
+  EXPECT_EQ(second->info.size_bytes, 5u << 20);
+  for (const char* taken : {"d", "d@2M+1M", "d@7M+1M"}) {
+    const absl::Status status = OpenDisk(Path(taken), {}).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << taken;
+    EXPECT_TRUE(Names(status, Path(taken))) << status;
+  }
+  close(first->fd);
+  close(second->fd);
+  const auto whole = OpenDisk(Path("d"), {});
+  ASSERT_TRUE(whole.ok()) << whole.status();
+  EXPECT_TRUE(Names(OpenDisk(Path("d@7M+1M"), {}).status(), "in use"));
+  close(whole->fd);
+  const absl::Status beyond = OpenDisk(Path("d@7M+2M"), {}).status();
+  EXPECT_EQ(beyond.code(), absl::StatusCode::kOutOfRange);
+  EXPECT_TRUE(Names(beyond, "ends at 9437184 bytes")) << beyond;
+}
+
 TEST_F(DiskFileTest, WhatIsNoDiskIsRefused) {
   EXPECT_EQ(OpenDisk(Path("none"), {}).status().code(), absl::StatusCode::kNotFound);
   const auto folder_status = OpenDisk(folder.string(), {}).status();
@@ -149,6 +175,42 @@ TEST_F(PosixDeviceTest, AShortReadIsAnErrorThatNamesItsPlace) {
   EXPECT_EQ(read.status.code(), absl::StatusCode::kDataLoss);
   EXPECT_TRUE(Names(read.status, Path("d"))) << read.status;
   EXPECT_TRUE(Names(read.status, "at 520192: only 4096 bytes")) << read.status;
+}
+
+TEST_F(PosixDeviceTest, ARangeIsReadWrittenAndDiscardedWhereItLies) {
+  ASSERT_TRUE(CreateDiskFile(Path("d"), 4 << 20, false).ok());
+  auto opened = PosixDevice::Open(reactor, Path("d@2M+1M"), {.disk = {.discard_file = true}});
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  device = *std::move(opened);
+  const Buffer memory = pool.Allocate(4096);
+  std::memset(memory.data(), 7, memory.size());
+  const IoSlice slice{memory.data(), memory.size()};
+  Io write;
+  write.op = DeviceIo::Op::kWrite;
+  write.slices = {&slice, 1};
+  write.offset_bytes = 8192;
+  Run(write);
+  ASSERT_TRUE(write.status.ok()) << write.status;
+  std::ifstream file(Path("d"), std::ios::binary);
+  const std::string bytes(std::istreambuf_iterator<char>(file), {});
+  EXPECT_EQ(bytes.find(std::string(4096, 7)), (2u << 20) + 8192);
+  std::memset(memory.data(), 0, memory.size());
+  Io read;
+  read.slices = {&slice, 1};
+  read.offset_bytes = 8192;
+  Run(read);
+  EXPECT_EQ(memory.data()[4095], 7);
+  Io discard;
+  discard.op = DeviceIo::Op::kDiscard;
+  discard.offset_bytes = 8192;
+  discard.discard_bytes = 4096;
+  Run(discard);
+  EXPECT_TRUE(discard.status.ok()) << discard.status;
+  Io again;
+  again.slices = {&slice, 1};
+  again.offset_bytes = 8192;
+  Run(again);
+  EXPECT_EQ(memory.data()[4095], 0);
 }
 
 TEST_F(PosixDeviceTest, ARefusedRequestIsAnErrorAndTheNextOnesRun) {

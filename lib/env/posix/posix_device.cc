@@ -54,11 +54,11 @@ bool IsFlush(const iocb* control) { return control->aio_lio_opcode == IO_CMD_FDS
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<PosixDevice>> PosixDevice::Open(PosixReactor& reactor,
-                                                               const std::string& path,
+                                                               const std::string& place,
                                                                const Options& options) {
-  const auto disk = OpenDisk(path, options.disk);
+  const auto disk = OpenDisk(place, options.disk);
   if (!disk.ok()) return disk.status();
-  std::unique_ptr<PosixDevice> device(new PosixDevice(reactor, path, *disk, options));
+  std::unique_ptr<PosixDevice> device(new PosixDevice(reactor, place, *disk, options));
   SP_RETURN_IF_ERROR(device->Start());
   return device;
 }
@@ -121,7 +121,7 @@ void PosixDevice::Prepare(DeviceIo* io) {
   const bool write = io->op == DeviceIo::Op::kWrite;
   control->data = io;
   control->aio_fildes = disk_.fd;
-  control->u.c.offset = static_cast<long long>(io->offset_bytes);
+  control->u.c.offset = static_cast<long long>(disk_.offset_bytes + io->offset_bytes);
   if (io->slices.size() == 1) {
     control->aio_lio_opcode = write ? IO_CMD_PWRITE : IO_CMD_PREAD;
     control->u.c.buf = io->slices[0].data;
@@ -259,8 +259,8 @@ void PosixDevice::Discard(DeviceIo* io) {
   ++counters_.discards;
   if (blocking_ == nullptr) blocking_ = std::make_unique<BlockingThread>(reactor_);
   auto error = std::make_shared<int>(0);
-  auto work = [fd = disk_.fd, block = disk_.is_block_device, error, offset = io->offset_bytes,
-               size = io->discard_bytes] {
+  auto work = [fd = disk_.fd, block = disk_.is_block_device, error,
+               offset = disk_.offset_bytes + io->offset_bytes, size = io->discard_bytes] {
     uint64_t range[2] = {offset, size};
     const int result = block ? ioctl(fd, BLKDISCARD, range)
                              : fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,

@@ -32,13 +32,14 @@ class PosixDevice : public Device, private FdHandler, private PhaseHook {
     int kernel_events = kUnderWayMax;
   };
 
-  // Errors: those of OpenDisk; no kernel resources for asynchronous I/O.
+  // `place`: a file or block device, or a range of its bytes (disk_place.h). Errors: those of
+  // OpenDisk; no kernel resources for asynchronous I/O.
   static absl::StatusOr<std::unique_ptr<PosixDevice>> Open(PosixReactor& reactor,
-                                                           const std::string& path) {
-    return Open(reactor, path, Options());
+                                                           const std::string& place) {
+    return Open(reactor, place, Options());
   }
   static absl::StatusOr<std::unique_ptr<PosixDevice>> Open(PosixReactor& reactor,
-                                                           const std::string& path,
+                                                           const std::string& place,
                                                            const Options& options);
   // Requests still under way are waited for; nobody hears of them any more.
   ~PosixDevice() override;

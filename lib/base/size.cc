@@ -1,4 +1,4 @@
-#include "cli/size.h"
+#include "lib/base/size.h"
 
 #include <cstddef>
 #include <limits>
@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
-namespace storpool::cli {
+namespace storpool {
 namespace {
 
 constexpr std::string_view kUnits = "KMGTP";
@@ -57,4 +57,4 @@ std::string FormatSize(uint64_t size_bytes) {
                          kUnits[power - 1]);
 }
 
-}  // namespace storpool::cli
+}  // namespace storpool
