@@ -34,7 +34,7 @@ TEST(DiskPlace, IsAPathOrARangeOfOne) {
 }
 
 TEST(DiskPlace, RangesAreWholeMiBsAndDoNotWrap) {
-  for (const char* text : {"/a@0+0", "/a@1+1M", "/a@1M+4097", "/a@1M+16383P"}) {
+  for (const char* text : {"/a@0+0", "/a@1+1M", "/a@1M+4097", "/a@1P+16383P"}) {
     const absl::Status status = ParseDiskPlace(text).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << text;
     EXPECT_NE(status.message().find("/a@500G+500G"), absl::string_view::npos) << status;
