@@ -1,6 +1,8 @@
 #include "lib/env/posix/posix_reactor.h"
 
+#include <sched.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +11,35 @@
 #include "lib/base/check.h"
 
 namespace storpool::env {
+namespace {
+
+// struct sched_attr of sched_setattr(2), which the C library does not have.
+struct SchedulingAttributes {
+  uint32_t size_bytes = sizeof(SchedulingAttributes);
+  uint32_t policy = 0;
+  uint64_t flags = 0;
+  int32_t nice = 0;
+  uint32_t priority = 0;
+  uint64_t runtime_ns = 0;  // of SCHED_OTHER: the slice
+  uint64_t deadline_ns = 0;
+  uint64_t period_ns = 0;
+};
+static_assert(sizeof(SchedulingAttributes) == 48);
+
+constexpr Duration kSliceOfCore = Duration::Micros(300);
+
+// A turn is short, and others wait for what it sends. A thread that asks for short slices is let in
+// sooner among those that do not (from Linux 6.12; before, it changes nothing). Whoever gave the
+// process another policy has chosen.
+void AskForShortSlices() {
+  SchedulingAttributes attributes;
+  if (syscall(SYS_sched_getattr, 0, &attributes, sizeof attributes, 0) != 0) return;
+  if (attributes.policy != SCHED_OTHER) return;
+  attributes.runtime_ns = static_cast<uint64_t>(kSliceOfCore.nanos());
+  syscall(SYS_sched_setattr, 0, &attributes, 0);
+}
+
+}  // namespace
 
 PosixReactor::PosixReactor(const Options& options)
     : options_(options),
@@ -72,6 +103,7 @@ void PosixReactor::Wake() {
 }
 
 void PosixReactor::Run() {
+  AskForShortSlices();
   while (!stop_.load(std::memory_order_relaxed)) Turn(Duration::Seconds(3600));
   stop_.store(false);
 }
