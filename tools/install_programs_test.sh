@@ -12,8 +12,11 @@ fail() {
 "$1" --destdir="$folder" --prefix=/opt/sp >/dev/null || fail "it ends with $?"
 at=$folder/opt/sp
 cd / || exit 1
-for program in storpoolctl storpool storpool_metadata storpool_node storpool_client; do
+for program in storpoolctl storpool; do
   "$at/bin/$program" --help >/dev/null || fail "$program --help ends with $?"
+done
+for program in storpool_metadata storpool_node storpool_client; do
+  "$at/bin/$program" --version >/dev/null || fail "$program --version ends with $?"
 done
 "$at/bin/storpool_confget" >/dev/null || fail "storpool_confget ends with $?"
 [[ $("$at/bin/storpool" --complete volu) == volume* ]] || fail "storpool completes nothing"
