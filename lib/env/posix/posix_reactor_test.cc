@@ -2,8 +2,10 @@
 #include "lib/env/posix/posix_reactor.h"
 
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstring>
 #include <thread>
 
@@ -48,6 +50,26 @@ TEST(PosixReactorTest, SleepsWhenThereIsNothingToDoAndWakesForAPost) {
   poster.join();
   EXPECT_LE(reactor.counters().turns, 4u);
   EXPECT_EQ(reactor.counters().wakes, 1u);
+}
+
+// Of this thread: the fourth number of struct sched_attr (sched_setattr(2)).
+uint64_t SliceOfCoreNanos() {
+  std::array<uint64_t, 6> attributes = {};
+  const long got = syscall(SYS_sched_getattr, 0, attributes.data(), sizeof attributes, 0);
+  return got == 0 ? attributes[3] : 0;
+}
+
+TEST(PosixReactorTest, ItsThreadAsksForShortSlices) {
+  if (SliceOfCoreNanos() == 0) GTEST_SKIP() << "this kernel gives nobody a slice of its own";
+  uint64_t slice_ns = 0;
+  std::thread thread([&] {
+    PosixReactor reactor;
+    reactor.Stop();
+    reactor.Run();
+    slice_ns = SliceOfCoreNanos();
+  });
+  thread.join();
+  EXPECT_EQ(slice_ns, 300'000u);
 }
 
 TEST(PosixReactorTest, StopBeforeRunEndsIt) {
