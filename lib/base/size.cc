@@ -53,8 +53,8 @@ std::string FormatSize(uint64_t size_bytes) {
     ++power;
   }
   const bool exact = size_bytes % (uint64_t{1} << (10 * power)) == 0;
-  return absl::StrFormat(exact || value >= 99.95 ? "%.0f %ciB" : "%.1f %ciB", value,
-                         kUnits[power - 1]);
+  const int decimals = exact || value >= 99.95 ? 0 : 1;
+  return absl::StrFormat("%.*f %ciB", decimals, value, kUnits[power - 1]);
 }
 
 }  // namespace storpool
