@@ -46,6 +46,8 @@ const char* NameOf(absl::StatusCode code) {
       return "insufficientResources";
     case absl::StatusCode::kUnavailable:
       return "busy";
+    case absl::StatusCode::kUnimplemented:
+      return "notSupported";
     default:
       return "internalError";
   }
@@ -85,8 +87,8 @@ absl::Status AdminClient::Try(
   }
   ApiError error = rpc::ErrorOf(status);
   if (status.error_details().empty()) {
+    error.set_name(NameOf(static_cast<absl::StatusCode>(status.error_code())));
     error.set_descr(Explain(status, request, asked, timeout_seconds));
-    if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED) error.set_name("notSupported");
   }
   return FromApiError(error, status.error_code());
 }

@@ -62,6 +62,7 @@ absl::StatusOr<Output> AttachOne(Session& session, const Arguments& arguments, c
                                  uint32_t client, bool read_only) {
   AttachRequest request;
   request.set_volume(what.name);
+  request.set_snapshot(what.snapshot);
   request.set_client(client);
   request.set_rights(read_only ? READ_ONLY : READ_WRITE);
   request.set_no_wait(arguments.Has("noWait"));
@@ -135,6 +136,7 @@ absl::StatusOr<Output> Detach(Session& session, const Arguments& arguments) {
   }
   DetachRequest request;
   request.set_volume(what->name);
+  request.set_snapshot(what->snapshot);
   if (!all) request.set_client((*clients)[0]);
   request.set_all(all);
   request.set_force(arguments.Has("force"));

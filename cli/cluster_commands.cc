@@ -6,6 +6,7 @@
 #include "absl/strings/str_join.h"
 #include "cli/commands.h"
 #include "cli/table.h"
+#include "lib/base/limits.h"
 #include "lib/json/services.h"
 #include "lib/json/work.h"
 
@@ -44,8 +45,10 @@ absl::StatusOr<Output> ServiceList(Session& session, const Arguments&) {
                {"status"},
                {"address"},
                {"ver"},
-               {"uptime", Table::Align::kRight},
-               {"disks", Table::Align::kLeft, true}});
+               {"uptime", Table::Align::kRight, false, Table::Shown::kBelow},
+               {"disks", Table::Align::kLeft, true},
+               {"name"},
+               {"fault set", Table::Align::kLeft, false, Table::Shown::kBelow}});
   json::Json data = json::Json::array();
   for (const Service& service : answer->services()) {
     data.push_back(json::JsonOf(service));
@@ -53,7 +56,7 @@ absl::StatusOr<Output> ServiceList(Session& session, const Arguments&) {
     table.AddRow(
         {service.kind(), absl::StrCat(service.id()), status, service.address(), service.version(),
          service.up() ? UptimeText(session.world.now_seconds() - service.up_since_seconds()) : "-",
-         absl::StrJoin(service.disks(), " ")});
+         absl::StrJoin(service.disks(), " "), service.name(), service.fault_set()});
   }
   return Output{.data = data, .generation = *generation, .table = table};
 }
@@ -78,6 +81,18 @@ absl::StatusOr<Output> ClientStatus(Session& session, const Arguments&) {
   return Output{.data = data, .generation = *generation, .table = table};
 }
 
+absl::StatusOr<Output> ForgetNode(Session& session, const Arguments& arguments) {
+  ServiceForgetRequest request;
+  request.set_node(arguments.Id("ID"));
+  return ChangeOutput(session.admin.Call(&Admin::StubInterface::ServiceForget, request));
+}
+
+absl::StatusOr<Output> ForgetClient(Session& session, const Arguments& arguments) {
+  ServiceForgetRequest request;
+  request.set_client(arguments.Id("ID"));
+  return ChangeOutput(session.admin.Call(&Admin::StubInterface::ServiceForget, request));
+}
+
 }  // namespace
 
 std::vector<Command> ClusterCommands() {
@@ -88,8 +103,33 @@ std::vector<Command> ClusterCommands() {
        .run = Status},
       {.pattern = "service list",
        .summary = "List the daemons: metadata, servers (nodes), clients",
-       .details = "\"active\" is the metadata daemon that leads.",
+       .terms = {{"server", "StorPool's word for a node."},
+                 {"active", "The metadata daemon that decides. There is one."},
+                 {"fault set", "Nodes of one may fail together; mirrors are never in the same."}},
        .run = ServiceList},
+      {.pattern = "service node ID forget",
+       .summary = "Forget a node that is down and does not come back",
+       .values = {{.word = "ID",
+                   .value = "ID",
+                   .kind = Kind::kNumber,
+                   .help = "0 to 63; see service list.",
+                   .max = kNodeIdMax}},
+       .details = "Its disks are forgotten first. After metadata restore nothing is decided before "
+                  "every known node has registered: then this is for one that never will, also "
+                  "with disks. A node that starts again is known again.",
+       .example = "service node 3 forget",
+       .run = ForgetNode},
+      {.pattern = "service client ID forget",
+       .summary = "Forget a client that is down and does not come back",
+       .values = {{.word = "ID",
+                   .value = "ID",
+                   .kind = Kind::kNumber,
+                   .help = "1 to 4095; see service list.",
+                   .min = 1,
+                   .max = kClientIdMax}},
+       .details = "What it has attached is detached first, with force yes.",
+       .example = "service client 7 forget",
+       .run = ForgetClient},
       {.pattern = "client status",
        .summary = "Show how far each client is with what was decided: ok, updating, down",
        .run = ClientStatus},

@@ -62,6 +62,12 @@ class Arguments {
   std::map<std::string, std::vector<Value>, std::less<>> values_;
 };
 
+// A word of what a command prints, and what it means.
+struct Term {
+  std::string_view word;
+  std::string_view meaning;
+};
+
 // How a value says "no limit", as StorPool does.
 inline constexpr std::string_view kNoLimit = "-";
 
@@ -75,6 +81,7 @@ struct Command {
   bool wants_parameter = false;            // one at least
   bool may_watch = false;                  // shows work that goes on by itself: --watch
   std::string_view details = {};           // a paragraph, or empty
+  std::vector<Term> terms = {};            // of its table, where they do not speak for themselves
   std::string_view example = {};           // words
   absl::StatusOr<Output> (*run)(Session& session, const Arguments& arguments) = nullptr;
 };

@@ -10,6 +10,7 @@ namespace storpool::cli {
 namespace {
 
 constexpr char kUsagePayload[] = "storpoolctl.usage";
+constexpr char kDeclinedPayload[] = "storpoolctl.declined";
 
 }  // namespace
 
@@ -56,6 +57,16 @@ bool Confirmed(Session& session, const std::string& question) {
   std::string answer;
   std::getline(world.in, answer);
   return answer == "yes" || answer == "y";
+}
+
+absl::Status Declined() {
+  absl::Status status = absl::CancelledError("nothing was changed");
+  status.SetPayload(kDeclinedPayload, absl::Cord());
+  return status;
+}
+
+bool IsDeclined(const absl::Status& status) {
+  return status.GetPayload(kDeclinedPayload).has_value();
 }
 
 absl::Status UsageError(const std::string& text) {

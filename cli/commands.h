@@ -25,6 +25,10 @@ std::vector<Command> RelocatorCommands();
 // All of them, in the order of the help.
 std::vector<Command> AllCommands();
 
+// StorPool's words for what is not here. They stand in no help and are not run: the summary says
+// why, and is the answer.
+std::vector<Command> AbsentCommands();
+
 // What most commands share.
 
 // The cluster's generation for the envelope of a list; asked only for JSON.

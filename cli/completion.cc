@@ -19,14 +19,13 @@ std::optional<Names> NamesBehind(std::string_view before, std::string_view place
     std::string_view placeholder;
     Names names;
   };
-  static constexpr std::array<Rule, 18> kRules = {{
+  static constexpr std::array<Rule, 17> kRules = {{
       {"volume", "NAME", Names::kVolumes},
       {"groupSnapshot", "VOLUME", Names::kVolumes},
       {"baseOn", "VOLUME", Names::kVolumes},
       {"snapshot", "NAME", Names::kSnapshots},
       {"parent", "SNAPSHOT", Names::kSnapshots},
       {"revert", "SNAPSHOT", Names::kSnapshots},
-      {"rebase", "SNAPSHOT", Names::kSnapshots},
       {"template", "NAME", Names::kTemplates},
       {"template", "TEMPLATE", Names::kTemplates},
       {"placementGroup", "NAME", Names::kPlacementGroups},

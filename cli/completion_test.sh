@@ -45,7 +45,7 @@ expect() {
 
 bash_file=$3 zsh_file=$4
 expect "storpoolctl pl" "placementGroup"
-expect "storpool volume db1 re" "rebase rename replication revert revertSize"
+expect "storpool volume db1 re" "rebase rename replication reuseServer revert revertSize"
 expect "storpoolctl volume w" "web.root"
 expect "storpoolctl volume db1 delete " "db1"
 expect "storpoolctl -B snapshot db1-" "db1-monday"

@@ -4,9 +4,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "cli/commands.h"
 #include "cli/help.h"
 #include "cli/parser.h"
 #include "cli/watch.h"
+#include "lib/embed/program.h"
 #include "lib/json/changes.h"
 
 namespace storpool::cli {
@@ -25,9 +27,23 @@ void Report(const ApiError& error, Form form, World& world, const std::string& w
 int ReportFailure(const absl::Status& status, const std::vector<Word>& words, Form form,
                   World& world, const std::string& where) {
   if (IsUsageError(status)) return ReportUsage(status, words, form, world, where);
+  if (IsDeclined(status)) {
+    world.err << where << status.message() << "\n";
+    return kFailed;
+  }
   const ApiError error = ApiErrorOf(status);
   Report(error, form, world, where);
   return error.name() == "objectDoesNotExist" ? kDoesNotExist : kFailed;
+}
+
+// Words that are no command, as `status` says: wrong ones, or StorPool's for what is not here.
+int ReportUnknown(const absl::Status& status, const std::vector<Word>& words, Form form,
+                  World& world, const std::string& where) {
+  const std::vector<Command> absent = AbsentCommands();
+  const absl::StatusOr<Parsed> parsed = Parse(absent, words);
+  if (!parsed.ok()) return ReportUsage(status, words, form, world, where);
+  const std::string why(parsed->command->summary);
+  return ReportFailure(absl::UnimplementedError(why), words, form, world, where);
 }
 
 absl::StatusOr<Output> RunWithRetries(const Parsed& parsed, Session& session) {
@@ -50,7 +66,7 @@ int Help(const Options& options, const std::vector<Command>& commands,
   const std::string text = HelpFor(commands, words);
   if (text.empty()) {
     const absl::StatusOr<Parsed> parsed = Parse(commands, words);
-    return ReportUsage(
+    return ReportUnknown(
         parsed.ok() ? absl::NotFoundError("there is no help for this") : parsed.status(), words,
         options.form, world, where);
   }
@@ -74,12 +90,16 @@ int ReportUsage(const absl::Status& status, const std::vector<Word>& words, Form
 
 int Execute(const Options& options, const std::vector<Command>& commands,
             const std::vector<Word>& words, World& world, const std::string& where) {
+  if (options.version) {
+    world.out << "storpoolctl " << embed::kVersion << "\n";
+    return kOk;
+  }
   const bool asks = !words.empty() && words[0].text == "help";
   if (asks || options.help) {
     return Help(options, commands, {words.begin() + (asks ? 1 : 0), words.end()}, world, where);
   }
   const absl::StatusOr<Parsed> parsed = Parse(commands, words);
-  if (!parsed.ok()) return ReportUsage(parsed.status(), words, options.form, world, where);
+  if (!parsed.ok()) return ReportUnknown(parsed.status(), words, options.form, world, where);
   AdminClient admin(options.metadata, world.connect);
   Session session{world, admin, options};
   const auto run = [&] { return RunWithRetries(*parsed, session); };

@@ -14,7 +14,7 @@ namespace storpool::cli {
 enum ExitCode : int {
   kOk = 0,
   kUsage = 1,         // the words were not understood
-  kFailed = 2,        // the cluster, or the machine, said no
+  kFailed = 2,        // the cluster, the machine, or whoever was asked, said no
   kDoesNotExist = 3,  // the object that was named is not there
   kNotWell = 4,       // --watch: the work is over, and something is not as it should be
 };

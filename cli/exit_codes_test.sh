@@ -26,12 +26,14 @@ expect() {
 cluster=$folder/meta/cluster
 echo "disk init $folder/d id 1 cluster $folder/none size 64M" > "$folder/commands"
 expect 0 "volume NAME create" help
+expect 0 "storpoolctl 0.1.0" --version
+expect 2 "notSupported: there is no iSCSI target" iscsi basename
 expect 1 "cannot be read" -f "$folder/none"
 expect 3 "line 1: Error: objectDoesNotExist" -f "$folder/commands"
 expect 1 'did you mean "volume"' volme list
 expect 1 "-x" -x status
-expect 2 "cannot be reached" --metadata=127.0.0.1:1 status
-expect 2 '{"error":{"name":' -j --metadata=127.0.0.1:1 status
+expect 2 "busy: metadata at 127.0.0.1:1 cannot be reached" --metadata=127.0.0.1:1 status
+expect 2 '{"error":{"name":"busy"' -j --metadata=127.0.0.1:1 status
 expect 0 OK metadata init "$folder/meta" name sofia.one
 expect 2 "already" metadata init "$folder/meta" name sofia.one
 expect 2 "Sofia" metadata init "$folder/other" name Sofia

@@ -132,6 +132,7 @@ grpc::Status FakeAdmin::Asked(const char* method, const google::protobuf::Messag
     return status;                                                                               \
   }
 
+SP_ANSWER(ServiceForget, ServiceForgetRequest, ChangeAnswer, "", Changed(answer))
 SP_ANSWER(DiskForget, DiskForgetRequest, ChangeAnswer, "", Changed(answer))
 SP_ANSWER(PlacementGroupUpdate, PlacementGroupUpdateRequest, ChangeAnswer, request->name(),
           Changed(answer))
@@ -179,6 +180,7 @@ grpc::Status FakeAdmin::ServiceList(grpc::ServerContext*, const ServiceListReque
   AddService("server", 1, "10.0.0.1:7481", true, 59, *answer);
   answer->mutable_services(1)->add_disks(101);
   answer->mutable_services(1)->add_disks(102);
+  answer->mutable_services(1)->set_fault_set("rack1");
   AddService("server", 2, "10.0.0.2:7481", false, 0, *answer);
   AddService("client", 1, "10.0.0.1:10809", true, 3661, *answer);
   return grpc::Status::OK;
@@ -346,7 +348,8 @@ grpc::Status FakeAdmin::VolumeStatus(grpc::ServerContext*, const VolumeStatusReq
   answer->set_generation(7);
   storpool::VolumeStatus& up = *answer->add_volumes();
   up.set_name(request->name().empty() ? "db1" : request->name());
-  up.set_global_id("sofia.one.1");
+  up.set_snapshot(request->name() == "db1-monday");
+  up.set_global_id(up.snapshot() ? "sofia.one.3" : "sofia.one.1");
   up.set_size_bytes(100 * kGiB);
   up.set_replication(3);
   up.set_status("up");
@@ -371,7 +374,8 @@ grpc::Status FakeAdmin::VolumeStatus(grpc::ServerContext*, const VolumeStatusReq
   syncing.set_chains_degraded(12);
   syncing.set_chains_syncing(12);
   syncing.set_syncing_bytes(3 * kGiB);
-  syncing.add_down_disks(201);
+  syncing.add_missing_disks(301);
+  syncing.set_chains_to_move(7);
   syncing.set_reason("disks 201 receive what they missed");
   storpool::VolumeStatus& deleting = *answer->add_volumes();
   deleting = up;

@@ -28,6 +28,7 @@ class FakeAdmin final : public Admin::Service {
   SP_FAKE(Status, StatusRequest, StatusAnswer)
   SP_FAKE(ServiceList, ServiceListRequest, ServiceListAnswer)
   SP_FAKE(DiskList, DiskListRequest, DiskListAnswer)
+  SP_FAKE(ServiceForget, ServiceForgetRequest, ChangeAnswer)
   SP_FAKE(DiskForget, DiskForgetRequest, ChangeAnswer)
   SP_FAKE(DiskEject, DiskEjectRequest, ChangeAnswer)
   SP_FAKE(DiskUpdate, DiskUpdateRequest, ChangeAnswer)

@@ -88,6 +88,10 @@ std::string Page(const Command& command) {
     }
     absl::StrAppend(&text, "  ", name, "\n", Indented(Text(parameter.help), 6));
   }
+  if (!command.terms.empty()) text += "\n";
+  for (const Term& term : command.terms) {
+    absl::StrAppend(&text, "  ", Text(term.word), "\n", Indented(Text(term.meaning), 6));
+  }
   if (!command.example.empty()) {
     absl::StrAppend(&text, "\n  For example: storpoolctl ", Text(command.example), "\n");
   }

@@ -32,10 +32,52 @@ void AddCommand(const Command& command, std::string& page) {
       AddTagged(tag, parameter.help, page);
     }
   }
+  for (const Term& term : command.terms) AddTagged(term.word, term.meaning, page);
   if (!command.example.empty()) {
     absl::StrAppend(&page, ".PP\nFor example:\n.PP\n.EX\n    storpoolctl ", Roff(command.example),
                     "\n.EE\n");
   }
+}
+
+// What stands behind the commands.
+void AddEnd(std::string& page) {
+  absl::StrAppend(&page, ".SH SHELL\n",
+                  Roff("Without words on a terminal it is a shell: with history, completion by the "
+                       "tab key, and the words help and exit. Without words elsewhere it runs the "
+                       "commands that it reads from standard input, one a line."),
+                  "\n");
+  page += ".SH EXIT STATUS\n";
+  AddTagged("0", "Done.", page);
+  AddTagged("1", "The words were not understood.", page);
+  AddTagged("2",
+            "The cluster, the machine, or whoever was asked, said no; or metadata cannot be "
+            "reached.",
+            page);
+  AddTagged("3", "The object that was named does not exist.", page);
+  AddTagged("4", "--watch: the work is over, and something is not as it should be.", page);
+  page += ".SH ENVIRONMENT\n";
+  AddTagged("STORPOOL_METADATA", "Addresses of metadata, as for --metadata.", page);
+  AddTagged("SP_OURID", "The id of this machine's client: attach volume db1 here.", page);
+  AddTagged("SP_CLI_PROMPT", "The prompt of the shell; may name settings as ${SP_CLUSTER_NAME}.",
+            page);
+  page += ".SH FILES\n";
+  AddTagged("/etc/storpool.conf",
+            "What the environment may say, in lines KEY=VALUE; those below a line [HOST] count on "
+            "that host only. The environment goes before it.",
+            page);
+  AddTagged("/etc/storpool.conf.d/*.conf", "More of that, read after it in order of their names.",
+            page);
+  AddTagged("~/.storpoolctl_history", "What was typed in the shell.", page);
+  absl::StrAppend(&page, ".SH STORPOOL_CONFGET\n.B storpool_confget\n",
+                  Roff("[-S] [-s HOST] [-f FILE] [KEY...]"), "\n.PP\n",
+                  Roff("Prints these settings for scripts, one KEY=VALUE a line: all, or those "
+                       "named; the exit status is 1 if one of them is not set. -S quotes the "
+                       "values for a shell, -s takes the settings of another host, -f those of "
+                       "another file."),
+                  "\n");
+  page +=
+      ".SH SEE ALSO\n.BR storpool_metadata (8),\n.BR storpool_node (8),\n"
+      ".BR storpool_client (8)\n";
 }
 
 }  // namespace
@@ -54,13 +96,7 @@ std::string ManPage(const std::vector<Command>& commands) {
   for (const OptionText& option : OptionTexts()) AddTagged(option.option, option.help, page);
   page += ".SH COMMANDS\n";
   for (const Command& command : commands) AddCommand(command, page);
-  page += ".SH EXIT STATUS\n";
-  AddTagged("0", "Done.", page);
-  AddTagged("1", "The words were not understood.", page);
-  AddTagged("2", "The cluster, or the machine, said no; or metadata cannot be reached.", page);
-  AddTagged("3", "The object that was named does not exist.", page);
-  page += ".SH ENVIRONMENT\n";
-  AddTagged("STORPOOL_METADATA", "Addresses of metadata, as for --metadata.", page);
+  AddEnd(page);
   return page;
 }
 

@@ -57,6 +57,8 @@ class Reader {
       only_words_ = true;
     } else if (name == "--help") {
       options_.help = true;
+    } else if (name == "--version") {
+      options_.version = true;
     } else if (name == "--man") {
       options_.man = true;
     } else if (name == "--watch") {
@@ -143,6 +145,7 @@ const std::vector<OptionText>& OptionTexts() {
        "Shows status again and again until the work that it shows is over: resync, relocation, "
        "deletion, fill."},
       {"--help", "Help for the words given."},
+      {"--version", "Prints the release."},
   };
   return texts;
 }

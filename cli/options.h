@@ -16,6 +16,7 @@ struct Options {
   bool batch = false;
   bool watch = false;
   bool help = false;
+  bool version = false;
   bool man = false;                // the man page, for whoever packages this
   bool complete = false;           // what the last word may become, for shells
   std::string file;                // of commands; empty: none

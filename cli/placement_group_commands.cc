@@ -92,7 +92,7 @@ std::vector<Command> PlacementGroupCommands() {
        .example = "placementGroup ssd addDisk 102 rmDisk 101",
        .run = Update},
       {.pattern = "placementGroup NAME delete NAME",
-       .summary = "Delete a placement group that no template uses; say its name twice",
+       .summary = "Delete a placement group that no template or volume uses; say its name twice",
        .run = Delete},
   };
 }

@@ -7,22 +7,58 @@
 
 namespace storpool::cli {
 
-std::vector<Parameter> PlacementParameters() {
+const PlacementHelp kOfNewTemplate = {
+    .replication = "Mirrors of each block, 1 to 3, always on different nodes.",
+    .all = "The placement group of the mirrors; else \"default\".",
+    .head = "That of the first mirror; else as placeAll.",
+    .tail = "That of the last mirror, which reads; else as placeAll."};
+const PlacementHelp kOfTemplate = {
+    .replication = "Mirrors of each block, 1 to 3, always on different nodes; else as it is.",
+    .all =
+        "The placement group of the mirrors in between; else as it is. placeHead and placeTail "
+        "do not follow it.",
+    .head = "That of the first mirror; else as it is.",
+    .tail = "That of the last mirror, which reads; else as it is."};
+const PlacementHelp kOfNewVolume = {
+    .replication =
+        "Mirrors of each block, 1 to 3, always on different nodes; else as the "
+        "template, or the parent, has it.",
+    .all =
+        "The placement group of the mirrors; else as the template, or the parent, has it; "
+        "without either \"default\".",
+    .head =
+        "That of the first mirror; else as the template, or the parent, has it; without "
+        "either as placeAll.",
+    .tail =
+        "That of the last mirror, which reads; else as the template, or the parent, has it; "
+        "without either as placeAll."};
+const PlacementHelp kOfVolume = {
+    .replication =
+        "Mirrors of each block, 1 to 3, always on different nodes; else as it is, or "
+        "as the template that is said has it.",
+    .all =
+        "The placement group of the mirrors in between; else as it is, or as the template that "
+        "is said has it. placeHead and placeTail do not follow it.",
+    .head = "That of the first mirror; else as it is, or as the template that is said has it.",
+    .tail =
+        "That of the last mirror, which reads; else as it is, or as the template that is said "
+        "has it."};
+const PlacementHelp kOfEither = {
+    .replication = "Mirrors of each block, 1 to 3, always on different nodes.",
+    .all = "The placement group of the mirrors.",
+    .head = "That of the first mirror.",
+    .tail = "That of the last mirror, which reads."};
+
+std::vector<Parameter> PlacementParameters(const PlacementHelp& help) {
   return {{.word = "replication",
            .value = "N",
            .kind = Kind::kNumber,
-           .help = "Mirrors of each block, 1 to 3, always on different nodes.",
+           .help = help.replication,
            .min = 1,
            .max = kReplicationMax},
-          {.word = "placeAll",
-           .value = "GROUP",
-           .help = "The placement group of the mirrors; else \"default\"."},
-          {.word = "placeHead",
-           .value = "GROUP",
-           .help = "That of the first mirror; else as placeAll."},
-          {.word = "placeTail",
-           .value = "GROUP",
-           .help = "That of the last mirror, which reads; else as placeAll."}};
+          {.word = "placeAll", .value = "GROUP", .help = help.all},
+          {.word = "placeHead", .value = "GROUP", .help = help.head},
+          {.word = "placeTail", .value = "GROUP", .help = help.tail}};
 }
 
 std::vector<Parameter> LimitParameters() {

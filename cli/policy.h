@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -15,8 +16,15 @@
 
 namespace storpool::cli {
 
+// The help of PlacementParameters: what is not said is another thing in each command.
+struct PlacementHelp {
+  std::string_view replication, all, head, tail;
+};
+extern const PlacementHelp kOfNewTemplate, kOfTemplate, kOfNewVolume, kOfVolume;
+extern const PlacementHelp kOfEither;  // update or create, whichever it is
+
 // replication, placeAll, placeHead, placeTail.
-std::vector<Parameter> PlacementParameters();
+std::vector<Parameter> PlacementParameters(const PlacementHelp& help);
 // iops, bw, limitType.
 std::vector<Parameter> LimitParameters();
 Parameter TagParameter();

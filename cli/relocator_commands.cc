@@ -15,8 +15,8 @@ using Align = Table::Align;
 constexpr std::string_view kEstimate =
     "Bytes are an estimate: what a disk stores is taken as spread evenly over its chains.";
 constexpr std::string_view kEstimateOfTemplate =
-    "Bytes are an estimate: what a disk stores is taken as spread evenly over its chains. Chains "
-    "belong to a template: those of all its volumes are shown.";
+    "Chains belong to a template: those of all its volumes are shown. Bytes are an estimate, as in "
+    "'relocator disks'.";
 
 // "relocator on, no volumes to relocate".
 std::string Sentence(const RelocatorStatusAnswer& status) {

@@ -60,7 +60,8 @@ int Run(const std::vector<std::string>& arguments, World& world) {
   if (options->complete) return Complete(*options, commands, world);
   const std::vector<Word> words = SplitWords(options->words);
   if (!options->file.empty()) return RunFile(*options, commands, world);
-  if (!words.empty() || options->help) return Execute(*options, commands, words, world);
+  const bool asks = options->help || options->version;
+  if (asks || !words.empty()) return Execute(*options, commands, words, world);
   if (!world.in_is_terminal) return RunScript(world.in, "", *options, commands, world);
   return RunShell(*world.open_editor(), *options, commands, world);
 }

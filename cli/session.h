@@ -28,7 +28,7 @@ struct World {
   bool out_is_terminal = false;
   bool err_is_terminal = false;  // then progress is shown
   size_t columns = 0;            // of the terminal that `out` is; 0: it is none
-  // Of storpool.conf, its folder and the environment (lib/embed/storpool_conf.h).
+  // Of storpool.conf, its folder and the environment (lib/embed/settings.h).
   std::map<std::string, std::string> settings;
   env::Entropy& entropy;
   std::function<std::shared_ptr<grpc::Channel>(const std::string& address)> connect;
@@ -52,6 +52,10 @@ struct Session {
 // Asks on a terminal before much is changed. True if nobody is there to be asked: a script that
 // says so means it.
 bool Confirmed(Session& session, const std::string& question);
+
+// What a command ends with if the answer is no: a plain line, not an error.
+absl::Status Declined();
+bool IsDeclined(const absl::Status& status);
 
 // Wrong use of the program, found after the words were understood: exit code 1.
 absl::Status UsageError(const std::string& text);

@@ -122,7 +122,7 @@ absl::StatusOr<Output> Update(Session& session, const Arguments& arguments) {
   if (request.propagate() && arguments.Text("propagate") != "yes" &&
       !Confirmed(session, absl::StrCat("This changes all volumes and snapshots of template ",
                                        request.name(), ", and may move much data."))) {
-    return absl::CancelledError("nothing was changed");
+    return Declined();
   }
   return ChangeOutput(session.admin.Call(&Admin::StubInterface::TemplateUpdate, request));
 }
@@ -149,8 +149,8 @@ absl::StatusOr<Output> Delete(Session& session, const Arguments& arguments) {
   return ChangeOutput(session.admin.Call(&Admin::StubInterface::TemplateDelete, request));
 }
 
-std::vector<Parameter> Common(bool create) {
-  std::vector<Parameter> placement = PlacementParameters();
+std::vector<Parameter> Common(const PlacementHelp& help, bool create) {
+  std::vector<Parameter> placement = PlacementParameters(help);
   placement[0].required = create;
   return Joined({placement,
                  {{.word = "size",
@@ -187,26 +187,28 @@ std::vector<Command> TemplateCommands() {
        .run = Status},
       {.pattern = "template NAME create",
        .summary = "Make a template: how many mirrors, and on which disks",
-       .parameters = Common(true),
+       .parameters = Common(kOfNewTemplate, true),
        .example = "template hybrid create replication 3 placeAll hdd placeTail ssd",
        .run = Create},
       {.pattern = "template NAME update",
        .summary = "Change a template",
-       .parameters = Joined({Common(false), OnlyUpdate()}),
+       .parameters = Joined({Common(kOfTemplate, false), OnlyUpdate()}),
        .wants_parameter = true,
-       .details = "For volumes to come; with propagate for all that it has. Then limits hold at "
-                  "once, and data moves in the background: follow it with relocator status "
-                  "--watch.",
+       .details = "What is not said stays. The change is for volumes to come; with propagate for "
+                  "all that it has: then limits hold at once, and data moves in the background; "
+                  "follow it with relocator status --watch.",
        .example = "template hybrid update iops 1000 propagate yes",
        .run = Update},
       {.pattern = "template NAME",
        .summary = "Update a template, or make it if there is none",
-       .parameters = Joined({Common(false), OnlyUpdate()}),
+       .parameters = Joined({Common(kOfEither, false), OnlyUpdate()}),
        .wants_parameter = true,
+       .details = "As StorPool's tool does without create or update: what is not said is as these "
+                  "have it. Better say which you mean.",
        .example = "template hybrid replication 3 placeAll hdd placeTail ssd",
        .run = CreateOrUpdate},
       {.pattern = "template NAME delete NAME",
-       .summary = "Delete a template that no volume uses; say its name twice",
+       .summary = "Delete a template; its volumes stay, without one; say its name twice",
        .run = Delete},
   };
 }

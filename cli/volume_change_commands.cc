@@ -128,16 +128,12 @@ absl::StatusOr<Output> RebaseSnapshot(Session& session, const Arguments& argumen
   return Rebase(session, arguments, true);
 }
 
-// Of create and update both.
-std::vector<Parameter> Common() {
+// Of create and update both, with help of their own.
+std::vector<Parameter> Common(std::string_view size, const PlacementHelp& placement) {
   return Joined(
-      {{{.word = "size",
-         .value = "SIZE",
-         .kind = Kind::kSize,
-         .help = "A multiple of 512 bytes, such as 100G; else the parent's or the "
-                 "template's."},
+      {{{.word = "size", .value = "SIZE", .kind = Kind::kSize, .help = size},
         {.word = "template", .value = "TEMPLATE", .help = "How it is kept; see template list."}},
-       PlacementParameters(),
+       PlacementParameters(placement),
        LimitParameters(),
        {TagParameter()}});
 }
@@ -147,6 +143,12 @@ std::vector<Parameter> OnlyCreate() {
            .value = "SNAPSHOT",
            .help = "A clone of this snapshot: it holds what that holds, at once."},
           {.word = "baseOn", .value = "VOLUME", .help = "A clone of what this volume holds now."}};
+}
+
+Parameter ReuseServer() {
+  return {.word = "reuseServer",
+          .kind = Kind::kFlag,
+          .help = "StorPool's; accepted. Mirrors are on different nodes always."};
 }
 
 std::vector<Parameter> OnlyUpdate() {
@@ -160,16 +162,15 @@ std::vector<Parameter> OnlyUpdate() {
            .help = "It may become smaller: what is cut off is gone for ever."}};
 }
 
-Command RebaseCommand(std::string_view pattern, std::string_view what,
+Command RebaseCommand(std::string_view pattern, std::string_view what, std::string_view details,
                       absl::StatusOr<Output> (*run)(Session&, const Arguments&)) {
   return {.pattern = pattern,
           .summary = what,
           .values = {{.word = "SNAPSHOT",
                       .value = "SNAPSHOT",
-                      .help = "An ancestor of it, or base: nothing; else base."}},
-          .details =
-              "Copies in the background what it sees of the parents in between. Follow it "
-              "with volume status --watch.",
+                      .help = "base, which is also meant if nothing is said: of all its parents. "
+                              "Another ancestor is refused."}},
+          .details = details,
           .run = run};
 }
 
@@ -179,14 +180,22 @@ std::vector<Command> VolumeChangeCommands() {
   return {
       {.pattern = "volume NAME create",
        .summary = "Make a volume",
-       .parameters = Joined({Common(), OnlyCreate()}),
+       .parameters =
+           Joined({Common("A multiple of 512 bytes, such as 100G; else the parent's or the "
+                          "template's.",
+                          kOfNewVolume),
+                   OnlyCreate(),
+                   {ReuseServer()}}),
        .details = "NAME has up to 199 letters, digits, and _ - . : It is refused if there is one. "
                   "What is not said is as the template, or the parent, has it.",
        .example = "volume db1 create size 100G template hybrid",
        .run = Create},
       {.pattern = "volume NAME update",
        .summary = "Change a volume; it may be in use",
-       .parameters = Joined({Common(), OnlyUpdate()}),
+       .parameters = Joined({Common("A multiple of 512 bytes, such as 100G; else as it is. Less "
+                                    "than that only with shrinkOk.",
+                                    kOfVolume),
+                             OnlyUpdate()}),
        .wants_parameter = true,
        .details = "What is not said stays. Limits hold at once. Another template or placement is "
                   "for a detached volume; attach it again at once: it moves in the background, "
@@ -195,9 +204,11 @@ std::vector<Command> VolumeChangeCommands() {
        .run = Update},
       {.pattern = "volume NAME",
        .summary = "Update a volume, or make it if there is none",
-       .parameters = Joined({Common(), OnlyCreate(), OnlyUpdate()}),
+       .parameters = Joined({Common("A multiple of 512 bytes, such as 100G.", kOfEither),
+                             OnlyCreate(), OnlyUpdate()}),
        .wants_parameter = true,
-       .details = "As StorPool's tool does without create or update. Better say which you mean.",
+       .details = "As StorPool's tool does without create or update: what is not said is as these "
+                  "have it. Better say which you mean.",
        .example = "volume db1 rename db2",
        .run = CreateOrUpdate},
       {.pattern = "volume NAME delete NAME",
@@ -218,12 +229,14 @@ std::vector<Command> VolumeChangeCommands() {
        .details = "A volume that is attached anywhere is not reverted.",
        .example = "volume db1 revert db1-monday",
        .run = Revert},
-      RebaseCommand("volume NAME rebase [SNAPSHOT]",
-                    "Make a volume independent of its parent, or of some of its parents",
+      RebaseCommand("volume NAME rebase [SNAPSHOT]", "Make a volume independent of its parents",
+                    "Copies in the background what it sees of them; follow it with volume status "
+                    "--watch. A volume with snapshots is refused: they need the parents; delete "
+                    "them first.",
                     RebaseVolume),
       RebaseCommand("snapshot NAME rebase [SNAPSHOT]",
-                    "Make a snapshot independent of its parent, or of some of its parents",
-                    RebaseSnapshot),
+                    "Make a snapshot independent of its parents: refused if it has any",
+                    "A snapshot takes no copies. Rebase the volume that it is of.", RebaseSnapshot),
   };
 }
 

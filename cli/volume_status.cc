@@ -19,12 +19,22 @@ using Shown = Table::Shown;
 struct Space {
   std::map<std::string, SpaceListAnswer::One> by_id;
   std::string missing;
+
+  // Null if nobody has counted it.
+  const SpaceListAnswer::One* Of(const VolumeStatus& status) const {
+    const auto it = by_id.find(status.global_id());
+    return it == by_id.end() ? nullptr : &it->second;
+  }
 };
 
-// What they hold. Metadata asks the nodes for it, which takes a moment.
-absl::StatusOr<Space> SpaceOf(Session& session, const std::string& name) {
+// What they hold; with a name, of the only one. Metadata asks the nodes for it, which takes a
+// moment.
+absl::StatusOr<Space> SpaceOf(Session& session, const std::string& name,
+                              const VolumeStatusAnswer& status) {
   Space space;
+  const bool snapshot = !status.volumes().empty() && status.volumes(0).snapshot();
   for (const bool snapshots : {false, true}) {
+    if (!name.empty() && snapshots != snapshot) continue;  // a name is of one kind only
     SpaceListRequest request;
     request.set_snapshots(snapshots);
     if (!name.empty()) request.add_names(name);
@@ -35,7 +45,6 @@ absl::StatusOr<Space> SpaceOf(Session& session, const std::string& name) {
     if (!answer.ok()) return answer.status();
     for (const SpaceListAnswer::One& one : answer->all()) space.by_id[one.global_id()] = one;
     if (!answer->missing().empty()) space.missing = answer->missing();
-    if (!name.empty()) break;
   }
   return space;
 }
@@ -91,30 +100,30 @@ std::string AllocatedPercent(uint64_t stored, uint64_t size) {
 Table StatusTable() {
   return Table({{"volume"},
                 {"size", Align::kRight},
-                {"rdnd.", Align::kRight},
+                {"rdnd.", Align::kRight, false, Shown::kBelow},
                 {"tags", Align::kLeft, true},
                 {"alloc %", Align::kRight},
-                {"stored", Align::kRight},
+                {"stored", Align::kRight, false, Shown::kBelow},
                 {"on disk", Align::kRight, false, Shown::kBelow},
                 {"syncing", Align::kRight},
                 {"missing", Align::kLeft, true},
                 {"status"},
-                {"work"},
+                {"work", Align::kLeft, true, Shown::kBelow},
                 {"flags"},
-                {"drives down", Align::kLeft, true},
+                {"drives down", Align::kLeft, true, Shown::kBelow},
                 {"globalId", Align::kLeft, false, Shown::kPrograms},
                 {"reason", Align::kLeft, false, Shown::kPrograms}});
 }
 
 void AddRow(const VolumeStatus& status, const Space& space, Table& table, Sums& sums) {
-  const auto it = space.by_id.find(status.global_id());
+  const SpaceListAnswer::One* held = space.Of(status);
   Cell allocated = "-", stored = "-", raw = "-";
-  if (it != space.by_id.end()) {
-    allocated = AllocatedPercent(it->second.stored_bytes(), status.size_bytes());
-    stored = SizeCell(it->second.stored_bytes());
-    raw = SizeCell(it->second.raw_bytes());
-    sums.stored += it->second.stored_bytes();
-    sums.raw += it->second.raw_bytes();
+  if (held != nullptr) {
+    allocated = AllocatedPercent(held->stored_bytes(), status.size_bytes());
+    stored = SizeCell(held->stored_bytes());
+    raw = SizeCell(held->raw_bytes());
+    sums.stored += held->stored_bytes();
+    sums.raw += held->raw_bytes();
   }
   const std::string name = status.name().empty() ? "~" + status.global_id() : status.name();
   table.AddRow({name, SizeCell(status.size_bytes()), absl::StrCat(status.replication()),
@@ -123,6 +132,22 @@ void AddRow(const VolumeStatus& status, const Space& space, Table& table, Sums& 
                 absl::StrJoin(status.missing_disks(), " "), status.status(), WorkText(status),
                 Flags(status), absl::StrJoin(status.down_disks(), " "), status.global_id(),
                 status.reason()});
+}
+
+std::vector<Term> Terms() {
+  return {{"alloc %", "Of its size, what is stored."},
+          {"stored", "What was written to it since its last snapshot."},
+          {"on disk", "Stored, with all copies."},
+          {"syncing", "What a resync still has to send: an estimate."},
+          {"missing", "Disks that are not up, and that it goes on without."},
+          {"status up", "All copies of everything are there."},
+          {"status degraded", "Of some of it there are fewer copies than there should be."},
+          {"status syncing", "A disk receives what it missed."},
+          {"status up soon", "Chains are changing members; this takes a moment."},
+          {"status down", "Requests wait for disks that are not up."},
+          {"work", "What goes on in the background, deleting or filling, and how far it is."},
+          {"flags", "S snapshot, D decreased redundancy, M migrating."},
+          {"drives down", "Disks that are not up, and that it waits for."}};
 }
 
 absl::StatusOr<Output> OfAll(Session& session, const Arguments&) {
@@ -148,13 +173,13 @@ absl::StatusOr<Output> StatusOutput(Session& session, const std::string& name, b
       session.admin.Call(&Admin::StubInterface::VolumeStatus, request);
   if (!answer.ok()) return answer.status();
   absl::StatusOr<Space> space = Space();
-  if (!quick && session.options.form != Form::kJson) space = SpaceOf(session, name);
+  if (!quick) space = SpaceOf(session, name, *answer);
   if (!space.ok()) return space.status();
   Table table = StatusTable();
   json::Json data = json::Json::array();
   Sums sums;
   for (const VolumeStatus& status : answer->volumes()) {
-    data.push_back(json::JsonOf(status));
+    data.push_back(json::JsonOf(status, space->Of(status)));
     sums.Add(status);
     AddRow(status, *space, table, sums);
   }
@@ -175,16 +200,14 @@ absl::StatusOr<Output> StatusOutput(Session& session, const std::string& name, b
 }
 
 std::vector<Command> VolumeStatusCommands() {
-  const std::string_view details =
-      "Below the table stands for each volume that is not up what it waits for. \"syncing\" is an "
-      "estimate of what a resync still has to send. Flags: S snapshot, D decreased redundancy, M "
-      "migrating. With --watch the exit code is 0 once all are up, and 4 if nothing goes on any "
-      "more and one is not.";
   return {
       {.pattern = "volume status",
        .summary = "Show how the volumes and snapshots are, and what they hold",
        .may_watch = true,
-       .details = details,
+       .details = "Below the table stands for each volume that is not up what it waits for. With "
+                  "--watch the exit code is 0 once all are up, and 4 if nothing goes on any more "
+                  "and one is not.",
+       .terms = Terms(),
        .run = OfAll},
       {.pattern = "volume quickStatus",
        .summary = "Show how the volumes and snapshots are, without counting what they hold",

@@ -49,12 +49,11 @@ def roff(text):
 
 
 def flags_of(program):
-    """[(name, help, default)] as --help says them."""
+    """[(name, help)] as --help says them."""
     said = subprocess.run([program, "--help"], stdout=subprocess.PIPE, text=True, env={},
-                          check=False).stdout
-    said = said[said.index("Flags from"):said.index("Try --helpfull")]
-    found = re.findall(r"--(\w+) \((.*?)\);\s+default: (.*?);\n", said, re.DOTALL)
-    return [(name, " ".join(text.split()), default) for name, text, default in found]
+                          check=True).stdout
+    found = re.findall(r"^  --(\w+)=VALUE\n((?:      .*\n)+)", said, re.MULTILINE)
+    return [(name, " ".join(text.split())) for name, text in found]
 
 
 def page_of(name):
@@ -63,9 +62,10 @@ def page_of(name):
             f'.TH {name.upper()} 8 "" "libstorpool" "System administration"\n'
             f".SH NAME\n{name} \\- {summary}\n.SH SYNOPSIS\n.B {name}\n[OPTIONS]\n"
             f".SH DESCRIPTION\n{description}\n.SH OPTIONS\n")
-    for flag, text, default in flags_of(DAEMONS[name]):
-        page += f".TP\n.BI \\-\\-{roff(flag)}= VALUE\n{roff(text)}."
-        page += "\n" if default == '""' else f" Default: {roff(default)}.\n"
+    for flag, text in flags_of(DAEMONS[name]):
+        page += f".TP\n.BI \\-\\-{roff(flag)}= VALUE\n{roff(text)}\n"
+    page += (".TP\n.B \\-\\-help\nPrints these options.\n"
+             ".TP\n.B \\-\\-version\nPrints the release.\n")
     others = "".join(f",\n.BR {other} (8)" for other in sorted(ABOUT) if other != name)
     return page + ("" if name == "storpool_metadata" else FILES) + END.format(others)
 

@@ -2,8 +2,6 @@
 #include <string>
 
 #include "absl/flags/flag.h"
-#include "absl/flags/parse.h"
-#include "absl/flags/usage.h"
 #include "absl/strings/str_cat.h"
 #include "lib/embed/metadata_server.h"
 #include "lib/embed/program.h"
@@ -11,7 +9,8 @@
 
 ABSL_FLAG(std::string, folder, "", "folder made by 'storpoolctl metadata init'");
 ABSL_FLAG(std::string, listen, std::string(storpool::embed::kMetadataAddress),
-          "address for nodes, clients and storpoolctl; port 0: any");
+          "address for nodes, clients and storpoolctl, the one that others use; it asks for no "
+          "password: only on a network that you trust; port 0: any");
 ABSL_FLAG(std::string, http, "",
           "address of the JSON API; port 0: any; none: no API; unless given: 127.0.0.1:81, or "
           "127.0.0.1:7481 for a user who may not have port 81");
@@ -25,19 +24,23 @@ namespace {
 constexpr char kHttpAddress[] = "127.0.0.1:81";
 constexpr char kHttpAddressUnprivileged[] = "127.0.0.1:7481";
 
+constexpr char kProgram[] = "storpool_metadata";
+constexpr char kUsage[] =
+    "Decides who is in the cluster and where everything lies.\n"
+    "  storpool_metadata --folder=FOLDER [--listen=HOST:PORT] [--http=HOST:PORT]";
+
 }  // namespace
 
 int main(int argc, char** argv) {
   using storpool::embed::StartFailed;
-  constexpr char kProgram[] = "storpool_metadata";
   storpool::embed::Ending ending;
-  absl::SetProgramUsageMessage(
-      "Decides who is in the cluster and where everything lies.\n"
-      "  storpool_metadata --folder=FOLDER [--listen=HOST:PORT] [--http=HOST:PORT]");
-  absl::ParseCommandLine(argc, argv);
+  storpool::embed::ParseFlags(kProgram, kUsage, argc, argv);
   const auto level = storpool::embed::ParseLogLevel(absl::GetFlag(FLAGS_log_level));
   if (!level.ok()) return StartFailed(kProgram, level.status());
   const auto log = storpool::env::FileLog::ToStderr(*level);
+  const absl::Status given =
+      storpool::embed::CheckGiven(absl::GetFlag(FLAGS_folder), "--folder=FOLDER");
+  if (!given.ok()) return StartFailed(kProgram, given);
   storpool::embed::MetadataServerOptions options{
       .folder = absl::GetFlag(FLAGS_folder),
       .listen = absl::GetFlag(FLAGS_listen),

@@ -2,21 +2,24 @@
 #include <string>
 
 #include "absl/flags/flag.h"
-#include "absl/flags/parse.h"
-#include "absl/flags/usage.h"
 #include "absl/strings/str_cat.h"
+#include "lib/base/check.h"
 #include "lib/embed/flag_settings.h"
 #include "lib/embed/node_server.h"
 #include "lib/embed/program.h"
 #include "lib/env/posix/file_log.h"
 
-ABSL_FLAG(int, id, -1, "id of this node, 0..63");
+ABSL_FLAG(std::string, id, "", "id of this node, 0..63");
 ABSL_FLAG(std::string, name, "", "name of this node, for people");
-ABSL_FLAG(std::string, fault_set, "", "nodes of one fault set may fail together");
+ABSL_FLAG(std::string, fault_set, "",
+          "name of the fault set that this node is in: nodes that may fail together");
 ABSL_FLAG(std::string, cluster, "", "cluster file, made by 'storpoolctl metadata init'");
 ABSL_FLAG(std::string, metadata, std::string(storpool::embed::kMetadataAddress),
-          "addresses of the metadata daemons, HOST:PORT[,HOST:PORT...]");
-ABSL_FLAG(std::string, listen, "127.0.0.1:0", "address for clients and other nodes; port 0: any");
+          "address of the metadata daemon, HOST:PORT[,HOST:PORT...]: tried in turn");
+ABSL_FLAG(
+    std::string, listen, "127.0.0.1:0",
+    "address of this machine that clients and other nodes use, IPv4:PORT or [IPv6]:PORT; they "
+    "are told it, so it may not be 0.0.0.0; port 0: any");
 ABSL_FLAG(
     std::string, disks, "",
     "files or block devices made by 'storpoolctl disk init', PATH[,PATH...]; of a large drive "
@@ -27,17 +30,19 @@ namespace {
 
 using storpool::embed::StartFailed;
 constexpr char kProgram[] = "storpool_node";
+constexpr char kUsage[] =
+    "Gives the disks of this machine to the cluster.\n"
+    "  storpool_node --id=1 --cluster=FILE --metadata=HOST:PORT --listen=HOST:PORT\n"
+    "    --disks=PATH[,PATH...]";
 
 absl::StatusOr<storpool::embed::NodeServerOptions> Options() {
   storpool::embed::NodeServerOptions options;
-  const int id = absl::GetFlag(FLAGS_id);
-  if (id < 0 || id > storpool::kNodeIdMax) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--id=", id, " is not in 0..", storpool::kNodeIdMax));
-  }
-  options.id = storpool::NodeId(static_cast<uint16_t>(id));
+  const auto id = storpool::embed::TakeId(absl::GetFlag(FLAGS_id), 0, storpool::kNodeIdMax);
+  if (!id.ok()) return id.status();
+  options.id = storpool::NodeId(*id);
   options.name = absl::GetFlag(FLAGS_name);
   options.fault_set = absl::GetFlag(FLAGS_fault_set);
+  SP_RETURN_IF_ERROR(storpool::embed::CheckGiven(absl::GetFlag(FLAGS_cluster), "--cluster=FILE"));
   auto cluster = storpool::embed::LoadClusterFile(absl::GetFlag(FLAGS_cluster));
   if (!cluster.ok()) return cluster.status();
   options.cluster = *cluster;
@@ -54,13 +59,10 @@ absl::StatusOr<storpool::embed::NodeServerOptions> Options() {
 
 int main(int argc, char** argv) {
   storpool::embed::Ending ending;
-  absl::SetProgramUsageMessage(
-      "Gives the disks of this machine to the cluster.\n"
-      "  storpool_node --id=1 --cluster=FILE --metadata=HOST:PORT --disks=PATH[,PATH...]");
   const absl::Status set =
       storpool::embed::SetFlags({{"SP_OURID", "id"}, {"STORPOOL_METADATA", "metadata"}});
   if (!set.ok()) return StartFailed(kProgram, set);
-  absl::ParseCommandLine(argc, argv);
+  storpool::embed::ParseFlags(kProgram, kUsage, argc, argv);
   const auto level = storpool::embed::ParseLogLevel(absl::GetFlag(FLAGS_log_level));
   if (!level.ok()) return StartFailed(kProgram, level.status());
   const auto log = storpool::env::FileLog::ToStderr(*level);

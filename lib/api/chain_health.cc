@@ -12,6 +12,17 @@ bool DiskIsUp(uint32_t disk, const metadata::State& state) {
   return record != nullptr && record->disk().state() == Disk::UP;
 }
 
+// A chain opens by itself as soon as some serving member of the last opened config is there.
+std::set<uint32_t> Openers(const metadata::ChainRecord& record) {
+  std::set<uint32_t> disks;
+  const auto& members = record.config().last_opened().members();
+  for (const ChainMember& member : members) {
+    if (member.role() == CHAIN_ROLE_SERVING) disks.insert(member.disk());
+  }
+  if (members.empty()) disks.insert(record.desired().begin(), record.desired().end());
+  return disks;
+}
+
 }  // namespace
 
 ChainHealth HealthOf(uint32_t chain, const metadata::ChainRecord& record, uint32_t replication,
@@ -40,21 +51,9 @@ ChainHealth HealthOf(uint32_t chain, const metadata::ChainRecord& record, uint32
   for (const uint32_t disk : record.desired()) {
     if (health.degraded && !served_by.contains(disk)) health.missing_disks.insert(disk);
   }
-  if (!health.open) {
-    // It opens by itself as soon as some serving member of the last opened config is there.
-    bool somebody = false;
-    for (const ChainMember& member : record.config().last_opened().members()) {
-      somebody |= member.role() == CHAIN_ROLE_SERVING && DiskIsUp(member.disk(), state);
-    }
-    if (record.config().last_opened().members().empty()) {
-      for (const uint32_t disk : record.desired()) somebody |= DiskIsUp(disk, state);
-    }
-    health.down = !somebody;
-  } else {
-    bool somebody = false;
-    for (const uint32_t disk : served_by) somebody |= DiskIsUp(disk, state);
-    health.down = !somebody;
-  }
+  const std::set<uint32_t> able = health.open ? served_by : Openers(record);
+  health.down = std::ranges::none_of(able, [&](uint32_t disk) { return DiskIsUp(disk, state); });
+  if (health.down) health.waited_for = able;
   return health;
 }
 
@@ -80,6 +79,7 @@ TableHealth HealthOfTable(const Table& table, const metadata::State& state,
     sum.moving += one.moving;
     sum.syncing_bytes += one.syncing_bytes;
     sum.missing_disks.insert(one.missing_disks.begin(), one.missing_disks.end());
+    sum.waited_for.insert(one.waited_for.begin(), one.waited_for.end());
     for (const uint32_t disk : state.FindChain(chain)->desired()) {
       if (!DiskIsUp(disk, state)) sum.absent_disks.insert(disk);
     }

@@ -17,6 +17,7 @@ struct ChainHealth {
   bool moving = false;         // it is on its way to other disks
   uint64_t syncing_bytes = 0;  // estimate of what is left to send
   std::set<uint32_t> missing_disks;  // whom a degraded chain lacks
+  std::set<uint32_t> waited_for;     // of one that is down: it goes on as soon as any is there
 };
 
 ChainHealth HealthOf(uint32_t chain, const metadata::ChainRecord& record, uint32_t replication,
@@ -26,7 +27,7 @@ ChainHealth HealthOf(uint32_t chain, const metadata::ChainRecord& record, uint32
 struct TableHealth {
   uint32_t chains = 0, open = 0, degraded = 0, syncing = 0, down = 0, moving = 0;
   uint64_t syncing_bytes = 0;
-  std::set<uint32_t> missing_disks;
+  std::set<uint32_t> missing_disks, waited_for;
   std::set<uint32_t> absent_disks;    // that placement wants and that are not up
   std::set<uint32_t> ejecting_disks;  // members that are to be emptied
 

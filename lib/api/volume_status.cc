@@ -16,8 +16,8 @@ namespace {
 std::string ReasonFor(const TableHealth& health) {
   const std::string disks = absl::StrJoin(health.missing_disks, ", ");
   if (health.down > 0) {
-    return absl::StrCat(health.down,
-                        " chains wait for a disk that has all their data; missing: ", disks);
+    return absl::StrCat(health.down, " chains wait for a disk that has all their data: ",
+                        absl::StrJoin(health.waited_for, ", "));
   }
   if (health.open < health.chains) return "chains are changing members; this takes a moment";
   if (health.syncing > 0) return absl::StrCat("disks ", disks, " receive what they missed");
@@ -43,8 +43,11 @@ VolumeStatus StatusOf(const Volume& volume, const Table& table, const TableHealt
   status.set_syncing_bytes(health.syncing_bytes);
   status.set_migrating(health.moving > 0);
   status.set_chains_to_move(health.moving);
-  for (const uint32_t disk : health.missing_disks) status.add_down_disks(disk);
-  for (const uint32_t disk : health.absent_disks) status.add_missing_disks(disk);
+  // As StorPool tells them apart: without the former it is down, without the others it goes on.
+  for (const uint32_t disk : health.waited_for) status.add_down_disks(disk);
+  for (const uint32_t disk : health.absent_disks) {
+    if (!health.waited_for.contains(disk)) status.add_missing_disks(disk);
+  }
   for (const uint32_t disk : health.ejecting_disks) status.add_soft_ejecting_disks(disk);
   status.set_reason(ReasonFor(health));
   return status;

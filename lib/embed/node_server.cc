@@ -1,5 +1,6 @@
 #include "lib/embed/node_server.h"
 
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -9,6 +10,7 @@
 #include "lib/env/posix/posix_device.h"
 #include "lib/env/posix/posix_entropy.h"
 #include "lib/env/posix/posix_network.h"
+#include "lib/env/posix/socket_address.h"
 #include "lib/node/node.h"
 #include "lib/rpc/control_link.h"
 
@@ -98,7 +100,24 @@ class NodeServer::Impl {
 NodeServer::NodeServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 NodeServer::~NodeServer() = default;
 
+absl::Status CheckListen(std::string_view address) {
+  std::string taken(address);
+  if (!address.starts_with(':')) {
+    const absl::StatusOr<env::SocketAddress> parsed = env::SocketAddress::Parse(address);
+    if (!parsed.ok()) return parsed.status();
+    taken = parsed->ToString();
+  }
+  const bool any =
+      taken.starts_with(':') || taken.starts_with("0.0.0.0:") || taken.starts_with("[::]:");
+  if (!any) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("a node cannot listen at ", std::string(address),
+                   ": clients and other nodes are told where it listens; name the address of this "
+                   "machine that they reach, such as --listen=10.0.0.2:7481"));
+}
+
 absl::StatusOr<std::unique_ptr<NodeServer>> NodeServer::Start(const NodeServerOptions& options) {
+  SP_RETURN_IF_ERROR(CheckListen(options.listen));
   auto impl = std::make_unique<Impl>(options);
   SP_RETURN_IF_ERROR(impl->Start());
   return std::unique_ptr<NodeServer>(new NodeServer(std::move(impl)));

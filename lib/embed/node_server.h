@@ -28,6 +28,10 @@ struct NodeServerOptions {
   std::function<void(std::string_view reason)> on_refused;
 };
 
+// kInvalidArgument: nobody could be told this address, since it is that of no one machine
+// ("0.0.0.0:7481"). A node advertises what it listens at.
+absl::Status CheckListen(std::string_view address);
+
 class NodeServer {
  public:
   // Opens and recovers all disks. Errors name the disk or address and the way out. Metadata is

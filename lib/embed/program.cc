@@ -3,10 +3,18 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <cstdlib>
+#include <map>
 
+#include "absl/flags/commandlineflag.h"
+#include "absl/flags/parse.h"
+#include "absl/flags/reflection.h"
+#include "absl/flags/usage.h"
 #include "absl/flags/usage_config.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 
@@ -21,18 +29,44 @@ sigset_t EndingSignals() {
   return signals;
 }
 
+// Lines of a terminal, each six columns in.
+std::string Indented(const std::string& text) {
+  constexpr size_t kColumns = 74;
+  std::string lines, line;
+  const std::vector<std::string> words = absl::StrSplit(text, ' ');
+  for (const std::string& word : words) {
+    if (!line.empty() && line.size() + 1 + word.size() > kColumns) {
+      absl::StrAppend(&lines, "      ", line, "\n");
+      line.clear();
+    }
+    absl::StrAppend(&line, line.empty() ? "" : " ", word);
+  }
+  return absl::StrCat(lines, "      ", line, "\n");
+}
+
+// Of the daemon's own flags. Abseil's --help would end with exit code 1.
+std::string HelpOfFlags() {
+  std::map<std::string, std::string> helps;
+  for (const auto& [name, flag] : absl::GetAllFlags()) {
+    if (!absl::StrContains(flag->Filename(), "daemons/")) continue;
+    const std::string value = flag->DefaultValue();
+    std::string& help = helps[std::string(name)];
+    help = absl::StrCat(flag->Help(), ".");
+    if (!value.empty()) absl::StrAppend(&help, " Default: ", value, ".");
+  }
+  std::string text;
+  for (const auto& [name, help] : helps) {
+    absl::StrAppend(&text, "  --", name, "=VALUE\n", Indented(help));
+  }
+  return text;
+}
+
 }  // namespace
 
 Ending::Ending() {
   const sigset_t signals = EndingSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of that file
-  // --help shows the daemon's own flags; Abseil's rule wants the file named as the program.
-  absl::FlagsUsageConfig usage;
-  usage.contains_help_flags = [](absl::string_view file) {
-    return absl::StrContains(file, "daemons/");
-  };
-  absl::SetFlagsUsageConfig(usage);
 }
 
 int Ending::Wait() {
@@ -46,6 +80,45 @@ void Ending::Fail(std::string_view reason) {
   std::fprintf(stderr, "%.*s\n", static_cast<int>(reason.size()), reason.data());
   failed_ = true;
   kill(getpid(), SIGTERM);
+}
+
+void ParseFlags(std::string_view program, std::string_view usage, int argc, char** argv) {
+  const bool asks = std::any_of(argv + 1, argv + argc, [](const char* argument) {
+    return std::string_view(argument) == "--help";
+  });
+  if (asks) {
+    const std::string text =
+        absl::StrCat(std::string(usage), "\n\n", HelpOfFlags(), "  --help\n", "  --version\n");
+    std::fputs(text.c_str(), stdout);
+    std::exit(0);
+  }
+  absl::FlagsUsageConfig config;
+  config.version_string = [release = absl::StrCat(std::string(program), " ", std::string(kVersion),
+                                                  "\n")] { return release; };
+  absl::SetFlagsUsageConfig(config);
+  absl::SetProgramUsageMessage(std::string(usage));
+  absl::ParseCommandLine(argc, argv);
+}
+
+absl::StatusOr<uint16_t> TakeId(std::string_view text, uint16_t min, uint16_t max) {
+  const std::string range = absl::StrCat(min, "..", max);
+  if (text.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("give --id, or SP_OURID in /etc/storpool.conf: ", range));
+  }
+  int id = 0;
+  if (absl::SimpleAtoi(absl::string_view(text.data(), text.size()), &id) && id >= min &&
+      id <= max) {
+    return static_cast<uint16_t>(id);
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("--id=", std::string(text), " is not in ", range,
+                   "; unless it is said, SP_OURID in /etc/storpool.conf stands for it"));
+}
+
+absl::Status CheckGiven(std::string_view value, std::string_view flag) {
+  if (!value.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("give ", std::string(flag)));
 }
 
 absl::StatusOr<env::LogLevel> ParseLogLevel(std::string_view text) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,17 @@ class Ending {
  private:
   std::atomic<bool> failed_ = false;
 };
+
+// Parses the command line. --help says `usage` and the flags of daemons/, --version the release;
+// both end the program, with exit code 0.
+void ParseFlags(std::string_view program, std::string_view usage, int argc, char** argv);
+
+// The id of a node or client, as --id or SP_OURID says it, within `min` and `max`. Errors name
+// both.
+absl::StatusOr<uint16_t> TakeId(std::string_view text, uint16_t min, uint16_t max);
+
+// kInvalidArgument asks for `flag`, "--cluster=FILE", if its value is empty.
+absl::Status CheckGiven(std::string_view value, std::string_view flag);
 
 // "debug", "info", "warning" or "error".
 absl::StatusOr<env::LogLevel> ParseLogLevel(std::string_view text);

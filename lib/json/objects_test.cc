@@ -72,7 +72,7 @@ TEST(Status, IsWholeForStrictClients) {
   status.set_status("degraded");
   status.set_chains(4);
   status.set_chains_degraded(1);
-  status.add_down_disks(30);
+  status.add_missing_disks(30);
   SpaceListAnswer space;
   space.add_all()->set_name("v");
   space.mutable_all(0)->set_global_id("a.b.1");
@@ -90,6 +90,53 @@ TEST(Status, IsWholeForStrictClients) {
   }
   EXPECT_EQ(SpaceOf(volumes, space)[0]["storedSize"], 4096);
   EXPECT_EQ(VolumesAndSnapshots(volumes, volumes)["volumes"].size(), 2u);
+}
+
+TEST(Status, TellsWhatIsWaitedForFromWhatIsMissing) {
+  VolumeListAnswer volumes;
+  *volumes.add_volumes() = Info("v", "a.b.1");
+  VolumeStatusAnswer statuses;
+  VolumeStatus& status = *statuses.add_volumes();
+  status.set_global_id("a.b.1");
+  status.add_missing_disks(20);
+  const auto now = [&] { return StatusByName(volumes, {}, statuses, nullptr).at("v"); };
+  EXPECT_EQ(now()["missingDrives"], Json::array());  // it has all copies; one was to come there
+  EXPECT_EQ(now()["missingTargetDrives"], Json::array({20}));
+  status.set_status("down");
+  status.set_chains_degraded(1);
+  status.add_down_disks(30);
+  EXPECT_EQ(now()["downDrives"], Json::array({30}));
+  EXPECT_EQ(now()["missingDrives"], Json::array({20}));
+  EXPECT_EQ(now()["missingTargetDrives"], Json::array({20, 30}));
+}
+
+TEST(Status, InItsOwnWordsHasWhatIsKnown) {
+  VolumeStatus status;
+  status.set_global_id("a.b.2");
+  status.set_snapshot(true);
+  status.set_migrating(true);
+  status.set_chains_to_move(7);
+  status.set_work("deleting");
+  status.set_work_done(1);
+  status.set_work_all(4);
+  status.add_tags()->set_name("vm");
+  status.mutable_tags(0)->set_value("17");
+  const Json json = JsonOf(status, nullptr);
+  EXPECT_EQ(json["name"], "~a.b.2");
+  EXPECT_EQ(json["globalId"], "a.b.2");
+  EXPECT_EQ(json["snapshot"], true);
+  EXPECT_EQ(json["migrating"], true);
+  EXPECT_EQ(json["chainsToMove"], 7);
+  EXPECT_EQ(json["work"], "deleting");
+  EXPECT_EQ(json["workDone"], 1);
+  EXPECT_EQ(json["workAll"], 4);
+  EXPECT_EQ(json["tags"]["vm"], "17");
+  EXPECT_FALSE(json.contains("storedSize"));  // nobody has counted it
+  SpaceListAnswer::One space;
+  space.set_stored_bytes(4096);
+  space.set_raw_bytes(8192);
+  EXPECT_EQ(JsonOf(status, &space)["storedSize"], 4096);
+  EXPECT_EQ(JsonOf(status, &space)["onDiskSize"], 8192);
 }
 
 TEST(GroupSnapshot, SaysOkAndWhichSnapshots) {

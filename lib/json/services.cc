@@ -61,6 +61,7 @@ Json JsonOf(const Service& service) {
   json["startTime"] = service.up() ? Json(service.up_since_seconds()) : Json(nullptr);
   if (service.kind() == "metadata") json["active"] = service.active();
   if (service.kind() == "server") json["disks"] = ArrayOf(service.disks());
+  if (!service.fault_set().empty()) json["faultSet"] = service.fault_set();
   return json;
 }
 

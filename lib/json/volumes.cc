@@ -1,6 +1,7 @@
 #include "lib/json/volumes.h"
 
 #include <map>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -19,9 +20,9 @@ std::string ShownName(const Volume& volume) {
   return volume.deleted() && !name.starts_with('*') ? absl::StrCat("*", name) : name;
 }
 
-Json TagsOf(const Volume& volume) {
+Json TagsOf(const google::protobuf::RepeatedPtrField<Tag>& some) {
   Json tags = Json::object();
-  for (const Tag& tag : volume.tags()) tags[tag.name()] = tag.value();
+  for (const Tag& tag : some) tags[tag.name()] = tag.value();
   return tags;
 }
 
@@ -48,8 +49,18 @@ uint64_t Share(uint64_t all, uint32_t part, uint32_t chains) {
   return static_cast<uint64_t>(static_cast<double>(all) * part / chains);
 }
 
+// A disk that is only to come is missing nowhere but among the targets.
+void AddDrives(const VolumeStatus& status, Json& json) {
+  std::set<uint32_t> targets(status.down_disks().begin(), status.down_disks().end());
+  targets.insert(status.missing_disks().begin(), status.missing_disks().end());
+  json["downDrives"] = ArrayOf(status.down_disks());
+  json["missingDrives"] =
+      status.chains_degraded() > 0 ? ArrayOf(status.missing_disks()) : Json::array();
+  json["missingTargetDrives"] = ArrayOf(targets);
+  json["softEjectingDrives"] = ArrayOf(status.soft_ejecting_disks());
+}
+
 void AddStatus(const VolumeStatus& status, uint32_t chunks, Json& json) {
-  const bool down = StorPoolStatus(status) == "down";
   json["status"] = StorPoolStatus(status);
   json["snapshot"] = status.snapshot();
   json["migrating"] = status.migrating();
@@ -59,10 +70,7 @@ void AddStatus(const VolumeStatus& status, uint32_t chunks, Json& json) {
   json["syncingMetaObjects"] = Share(chunks, status.chains_syncing(), status.chains());
   json["downBytes"] = Share(status.size_bytes(), status.chains_down(), status.chains());
   json["upSoonChainsCount"] = StorPoolStatus(status) == "up soon" ? status.chains() : 0;
-  json["downDrives"] = down ? ArrayOf(status.down_disks()) : Json::array();
-  json["missingDrives"] = down ? Json::array() : ArrayOf(status.down_disks());
-  json["missingTargetDrives"] = ArrayOf(status.missing_disks());
-  json["softEjectingDrives"] = ArrayOf(status.soft_ejecting_disks());
+  AddDrives(status, json);
 }
 
 // Both share one name space, and unnamed ones have an id of their own.
@@ -93,7 +101,7 @@ Json JsonOf(const VolumeInfoAnswer& info, const std::string& cluster) {
                {"visibleVolumeId", volume.id()},
                {"reuseServer", false}};
   AddLimits(volume.limits(), json);
-  json["tags"] = TagsOf(volume);
+  json["tags"] = TagsOf(volume.tags());
   if (volume.snapshot()) AddSnapshotFields(info, json);
   if (!cluster.empty()) {
     json["clusterName"] = cluster;
@@ -108,22 +116,32 @@ Json JsonOf(const VolumeListAnswer& answer, const std::string& cluster) {
   return json;
 }
 
-Json JsonOf(const VolumeStatus& status) {
-  return {{"name", status.name()},
-          {"size", status.size_bytes()},
-          {"replication", status.replication()},
-          {"status", status.status()},
-          {"snapshot", false},
-          {"migrating", false},
-          {"decreasedRedundancy", status.chains_degraded() > 0},
-          {"balancerBlocked", false},
-          {"syncingDataBytes", status.syncing_bytes()},
-          {"chains", status.chains()},
-          {"chainsDegraded", status.chains_degraded()},
-          {"chainsSyncing", status.chains_syncing()},
-          {"chainsDown", status.chains_down()},
-          {"downDrives", ArrayOf(status.down_disks())},
-          {"reason", status.reason()}};
+Json JsonOf(const VolumeStatus& status, const SpaceListAnswer::One* space) {
+  Json json = {{"name", NameOrId(status.name(), status.global_id())},
+               {"globalId", status.global_id()},
+               {"size", status.size_bytes()},
+               {"replication", status.replication()},
+               {"tags", TagsOf(status.tags())},
+               {"status", status.status()},
+               {"snapshot", status.snapshot()},
+               {"migrating", status.migrating()},
+               {"decreasedRedundancy", status.chains_degraded() > 0},
+               {"balancerBlocked", false},
+               {"syncingDataBytes", status.syncing_bytes()},
+               {"chains", status.chains()},
+               {"chainsDegraded", status.chains_degraded()},
+               {"chainsSyncing", status.chains_syncing()},
+               {"chainsDown", status.chains_down()},
+               {"chainsToMove", status.chains_to_move()}};
+  AddDrives(status, json);
+  json["work"] = status.work();
+  json["workDone"] = status.work_done();
+  json["workAll"] = status.work_all();
+  json["reason"] = status.reason();
+  if (space == nullptr) return json;
+  json["storedSize"] = space->stored_bytes();
+  json["onDiskSize"] = space->raw_bytes();
+  return json;
 }
 
 Json StatusByName(const VolumeListAnswer& volumes, const VolumeListAnswer& snapshots,

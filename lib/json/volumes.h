@@ -14,8 +14,8 @@ namespace storpool::json {
 Json JsonOf(const VolumeInfoAnswer& info, const std::string& cluster = "");
 Json JsonOf(const VolumeListAnswer& answer, const std::string& cluster = "");
 
-// In the words of `volume status`.
-Json JsonOf(const VolumeStatus& status);
+// In the words of `volume status`; what it holds, if that was counted.
+Json JsonOf(const VolumeStatus& status, const SpaceListAnswer::One* space);
 // StorPool's VolumesGetStatus: by name, each with all that it has of a volume; without `space`,
 // VolumesGetStatusQuick.
 Json StatusByName(const VolumeListAnswer& volumes, const VolumeListAnswer& snapshots,

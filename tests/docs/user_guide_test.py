@@ -1,4 +1,5 @@
-"""Every command of docs/user-guide.md, in its order, against real daemons.
+"""Every command of docs/user-guide.md, in its order, against real daemons. Blocks of text are not
+run; where they are commands, the page says so.
 
 The blocks are run by one bash. Only what belongs to this machine is replaced: folders, ports, and
 the size of disks. A command that fails, or does not end in time, fails the test.
