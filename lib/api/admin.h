@@ -40,6 +40,7 @@ class Admin {
 
   void Call(const StatusRequest& request, Done<StatusAnswer> done);
   void Call(const ServiceListRequest& request, Done<ServiceListAnswer> done);
+  void Call(const ServiceForgetRequest& request, Done<ChangeAnswer> done);
 
   void Call(const DiskListRequest& request, Done<DiskListAnswer> done);
   void Call(const DiskForgetRequest& request, Done<ChangeAnswer> done);

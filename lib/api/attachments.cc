@@ -16,13 +16,15 @@ using Key = metadata::State::Pair;
 }  // namespace
 
 void Admin::Call(const AttachRequest& request, Done<AttachAnswer> done) {
-  const absl::StatusOr<Volume> volume = state().FindVolume(request.volume());
+  const absl::StatusOr<Volume> volume =
+      state().FindAttachable(request.volume(), request.snapshot());
   if (!volume.ok()) return done(volume.status());
   metadata::Command command;
   metadata::Attach& attach = *command.mutable_attach();
   attach.set_volume(request.volume());
   attach.set_client(request.client());
   attach.set_rights(request.rights());
+  attach.set_snapshot(request.snapshot());
   const Key key(volume->id(), request.client());
   auto wait = [this, key, request,
                done = std::move(done)](absl::StatusOr<metadata::CommandResult> r) mutable {
@@ -55,7 +57,8 @@ void Admin::Call(const AttachRequest& request, Done<AttachAnswer> done) {
 }
 
 void Admin::Call(const DetachRequest& request, Done<ChangeAnswer> done) {
-  const absl::StatusOr<Volume> volume = state().FindVolume(request.volume());
+  const absl::StatusOr<Volume> volume =
+      state().FindAttachable(request.volume(), request.snapshot());
   if (!volume.ok()) return done(volume.status());
   metadata::Command command;
   metadata::Detach& detach = *command.mutable_detach();
@@ -63,6 +66,7 @@ void Admin::Call(const DetachRequest& request, Done<ChangeAnswer> done) {
   detach.set_client(request.client());
   detach.set_all(request.all());
   detach.set_force(request.force());
+  detach.set_snapshot(request.snapshot());
   // The first attachment of the request that has refused, or the end of the map.
   const auto refused = [id = volume->id(), request](const metadata::State& s) {
     auto it = s.attachments().lower_bound(Key(id, 0));

@@ -80,7 +80,7 @@ void AddChainReasons(const metadata::State& state, const metadata::LiveView& liv
     const std::string disks = absl::StrJoin(health.missing_disks, ", ");
     if (health.down > 0) {
       answer.add_reasons(absl::StrCat(health.down, " chains ", which, " are down: they wait for ",
-                                      "disks ", disks));
+                                      "disks ", absl::StrJoin(health.waited_for, ", ")));
     }
     if (health.chains - health.open > health.down) {
       answer.add_reasons(absl::StrCat(health.chains - health.open - health.down, " chains ", which,
@@ -108,7 +108,10 @@ void Admin::Call(const StatusRequest&, Done<StatusAnswer> done) {
   AddChainReasons(state(), live(), answer);
   AddClientReasons(state(), live(), answer);
   if (state().cluster().restoring()) {
-    answer.add_reasons("restored from a backup: waits until every known node has registered");
+    answer.add_reasons(
+        absl::StrCat("restored from a backup: waits for node ",
+                     absl::StrJoin(state().cluster().restore_waits_for(), ", "),
+                     " to register; 'service node ID forget' is for one that never will"));
   }
   answer.set_healthy(answer.reasons().empty());
   answer.set_summary(absl::StrCat(
@@ -155,6 +158,22 @@ void Admin::Call(const ServiceListRequest&, Done<ServiceListAnswer> done) {
     service->set_up_since_seconds(facts.up_since_seconds);
   }
   done(std::move(answer));
+}
+
+void Admin::Call(const ServiceForgetRequest& request, Done<ChangeAnswer> done) {
+  metadata::Command command;
+  metadata::ForgetService& forget = *command.mutable_forget_service();
+  switch (request.who_case()) {
+    case ServiceForgetRequest::kNode:
+      forget.set_node(request.node());
+      break;
+    case ServiceForgetRequest::kClient:
+      forget.set_client(request.client());
+      break;
+    case ServiceForgetRequest::WHO_NOT_SET:
+      return done(metadata::InvalidParam("it names neither a node nor a client"));
+  }
+  Change(std::move(command), std::move(done));
 }
 
 }  // namespace storpool::api

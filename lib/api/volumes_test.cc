@@ -1,7 +1,10 @@
 // Commands about volumes and snapshots, asked over a whole metadata with honest nodes and clients.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "lib/api/admin.h"
 #include "lib/metadata/fake_cluster.h"
@@ -170,6 +173,32 @@ TEST_F(VolumesTest, AClientIsUpdatingUntilItSaysWhatItHas) {
   EXPECT_EQ(Call<ClientStatusAnswer>(request)->clients(0).status(), "down");
   request.set_client(7);
   EXPECT_EQ(ErrorName(Call<ClientStatusAnswer>(request).status()), "objectDoesNotExist");
+}
+
+// As StorPool's downDrives and missingDrives are told apart.
+TEST_F(VolumesTest, OnlyTheDisksThatAVolumeWaitsForAreDown) {
+  const auto status = [this] {
+    return Call<VolumeStatusAnswer>(VolumeStatusRequest())->volumes(0);
+  };
+  const auto disks = [](const auto& field) {
+    return std::vector<uint32_t>(field.begin(), field.end());
+  };
+  cluster.node(1).Kill(true);
+  cluster.Run(Duration::Millis(500));
+  EXPECT_EQ(status().status(), "degraded");
+  EXPECT_EQ(disks(status().down_disks()), std::vector<uint32_t>());
+  EXPECT_EQ(disks(status().missing_disks()), std::vector<uint32_t>{10});
+  for (const uint32_t id : {2, 3}) {
+    cluster.node(id).Kill(true);
+    cluster.Run(Duration::Millis(500));
+  }
+  EXPECT_EQ(status().status(), "down");
+  EXPECT_EQ(disks(status().down_disks()), std::vector<uint32_t>{30});
+  EXPECT_EQ(disks(status().missing_disks()), (std::vector<uint32_t>{10, 20}));
+  EXPECT_EQ(status().reason(), "64 chains wait for a disk that has all their data: 30");
+  const auto whole = Call<StatusAnswer>(StatusRequest());
+  const std::string why = "64 chains of template t are down: they wait for disks 30";
+  EXPECT_EQ(std::ranges::count(whole->reasons(), why), 1);
 }
 
 TEST_F(VolumesTest, StatusAndPlaces) {

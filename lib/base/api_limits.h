@@ -16,5 +16,7 @@ inline constexpr uint32_t kHttpRefusedMax = 128;
 inline constexpr int64_t kHttpReceiveMs = 15000;  // for a client to send its request
 inline constexpr int64_t kHttpSendMs = 30000;     // and to take some of its answer
 inline constexpr int64_t kHttpDrainMs = 1000;     // and to close after it
+// Of a volume, listed one by one: some 100 MiB of JSON while the answer is made (32 TiB of volume).
+inline constexpr uint64_t kDescribedChunksMax = 1u << 20;
 
 }  // namespace storpool

@@ -265,6 +265,10 @@ void Explorer::NewRead() {
   r.line_version = world_.line.version;
   r.lineage = world_.line.lineage;
   r.layer = world_.line.newest().id;
+  if (r.number % 2 == 0) {  // one that does not know the newest layer
+    r.line_version = LineVersion(1);
+    r.layer = LayerId();
+  }
   r.blocks = {static_cast<uint32_t>(random_.Below(kBlocks)), 1};
   reads_[r.number] = {r.blocks.first, invariants_.committed()};
   world_.Read(at, r);

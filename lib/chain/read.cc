@@ -18,13 +18,19 @@ void Refuse(const ReplicaState& s, ClientRef client, uint64_t number, Result res
   if (result == Result::kWrongEpoch) Hint(s, client, out);
 }
 
+// Who asks for what a volume holds now may not know its newest layer yet; a write in that layer can
+// only have been committed where the line is known (4.7).
+LayerId LayerFor(const wire::ReadRequest& r, const model::Line& line) {
+  return r.layer == LayerId() && !line.layers.empty() ? line.newest().id : r.layer;
+}
+
 Result CheckRead(const ReplicaState& s, const wire::ReadRequest& r, const model::Line& line) {
   if (r.epoch != s.epoch) return Result::kWrongEpoch;
   if (!s.opened() || !s.is_tail() || s.released) return Result::kNotServing;
   if (IsFenced(s, r.session)) return Result::kFenced;  // the tail, for reads (S3)
   if (line.dropped) return Result::kGone;
   if (r.line_version > line.version) return Result::kStaleLine;
-  const model::Layer* layer = line.Find(r.layer);
+  const model::Layer* layer = line.Find(LayerFor(r, line));
   if (layer == nullptr) return Result::kGone;
   if (r.blocks.count == 0 || r.blocks.count > kRequestBlocksMax) return Result::kBeyondEnd;
   if (r.blocks.first >= kBlocksPerChunk || r.blocks.end() > kBlocksPerChunk) {
@@ -66,31 +72,39 @@ void AskConfirmation(ReplicaState& s, Instant now, Effects& out) {
   s.retry_at = std::min(s.retry_at, now + Duration::Millis(kMemberRetryMs));
 }
 
-// The data blocks, moved together; what lies between them is neither here nor sent.
-void Pack(PendingRead& read, wire::ReadAnswer& answer, BufferPool& pool) {
-  const uint32_t count = read.request.blocks.count;
-  answer.blocks = count;
+// What each block is; says how many are data.
+uint32_t PackStates(const PendingRead& read, wire::ReadAnswer& answer) {
+  answer.blocks = read.request.blocks.count;
   uint32_t data = 0;
-  for (uint32_t i = 0; i < count; ++i) {
-    const BlockResult& block = read.results[i];
-    if (block.state == BlockResult::State::kData) {
-      answer.data[i / 64] |= uint64_t{1} << (i % 64);
-      if (data != i) {
-        std::memmove(read.payload.data() + size_t{data} * kBlockBytes,
-                     read.payload.data() + size_t{i} * kBlockBytes, kBlockBytes);
-      }
+  for (uint32_t i = 0; i < answer.blocks; ++i) {
+    const uint64_t bit = uint64_t{1} << (i % 64);
+    if (read.results[i].state == BlockResult::State::kData) {
+      answer.data[i / 64] |= bit;
       ++data;
-    } else if (block.state == BlockResult::State::kAbsent &&
+    } else if (read.results[i].state == BlockResult::State::kAbsent &&
                read.request.blocks.first + i < read.foreign_blocks) {
-      answer.absent[i / 64] |= uint64_t{1} << (i % 64);
+      answer.absent[i / 64] |= bit;
     }
   }
+  return data;
+}
+
+// The data blocks, moved together; what lies between them is neither here nor sent.
+void Pack(PendingRead& read, wire::ReadAnswer& answer, BufferPool& pool) {
+  const uint32_t data = PackStates(read, answer);
+  if (read.request.states_only || data == 0) return;
   answer.checksums = Checksums(data, pool);
   uint32_t k = 0;
-  for (const BlockResult& block : read.results) {
-    if (block.state == BlockResult::State::kData) answer.checksums.span()[k++] = block.checksum;
+  for (uint32_t i = 0; i < answer.blocks; ++i) {
+    const BlockResult& block = read.results[i];
+    if (block.state != BlockResult::State::kData) continue;
+    if (k != i) {
+      std::memmove(read.payload.data() + size_t{k} * kBlockBytes,
+                   read.payload.data() + size_t{i} * kBlockBytes, kBlockBytes);
+    }
+    answer.checksums.span()[k++] = block.checksum;
   }
-  if (data > 0) answer.payload = read.payload.Slice(0, size_t{data} * kBlockBytes);
+  answer.payload = read.payload.Slice(0, size_t{data} * kBlockBytes);
 }
 
 uint32_t BlocksBelow(uint64_t volume_bytes, ChunkIndex chunk) {
@@ -114,11 +128,12 @@ void OnRead(ReplicaState& s, const wire::ReadRequest& r, ClientRef client, const
   read->stage = PendingRead::Stage::kStore;
   read->client = client;
   read->request = r;
+  read->request.layer = LayerFor(r, line);
   read->foreign_blocks = ForeignBlocks(line, r.chunk);
   out.Add(StoreRead{.id = id,
                     .chunk = {r.lineage, r.chunk},
                     .line = line.view,
-                    .layer = r.layer,
+                    .layer = read->request.layer,
                     .blocks = r.blocks});
 }
 

@@ -130,7 +130,10 @@ void Adopt(ReplicaState& s, const NamedConfig& name, Effects& out) {
   s.config = name;
   s.role = Role::kServing;
   s.change = Change();
-  s.change.adopt_record = Append(s, out, AppendAdopt{s.epoch, s.config});
+  // Without the raises: each has a record of its own in front of this one.
+  model::NamedConfig kept = name;
+  kept.raises.clear();
+  s.change.adopt_record = Append(s, out, AppendAdopt{s.epoch, std::move(kept)});
   for (const auto& [session, state] : s.sessions) Hint(s, state.client, out);
 }
 

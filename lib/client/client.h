@@ -35,6 +35,7 @@ struct ClientOptions {
   std::array<uint8_t, 16> cluster = {};
   std::string secret;       // of the cluster
   std::string nbd_address;  // where volumes are exported, for people and tools; may be empty
+  std::string version;      // of the software
 };
 
 // What the owner of a client hears. Called on the reactor; may call the client and its volumes.

@@ -25,6 +25,7 @@ void Client::Register() {
   const Digest proof = ProofOf(SecretKey(options_.secret), hello.nonce());
   hello.set_proof(proof.data(), proof.size());
   hello.set_process(process_);
+  hello.set_version(options_.version);
   ClientHere& here = *hello.mutable_client();
   here.set_id(options_.id.value());
   here.set_name(options_.name);
@@ -68,8 +69,9 @@ void Client::OnLinkMessage(const FromMetadata& message) {
 
 void Client::OnRegistered(const Registered& message) {
   if (message.term() < term_) {
-    log_.Log(env::LogLevel::kWarning, "client", "a former leader of metadata is ignored");
-    return;
+    log_.Log(env::LogLevel::kWarning, "client",
+             "a former leader of metadata answered; it is asked again");
+    return register_again_.StartIn(kRegisterAgain);
   }
   term_ = message.term();
   cluster_name_ = message.cluster_name();

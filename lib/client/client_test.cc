@@ -11,6 +11,7 @@ TEST_F(ClientTest, RegistersWithAProofOfTheSecretAndFollowsItsSections) {
   EXPECT_EQ(hello.register_().client().id(), 9u);
   EXPECT_EQ(hello.register_().cluster().size(), 16u);
   EXPECT_NE(hello.register_().process(), 0u);
+  EXPECT_EQ(hello.register_().version(), "1.2.3");
   const Digest proof = ProofOf(SecretKey("s3cret"), hello.register_().nonce());
   EXPECT_EQ(hello.register_().proof(), std::string(proof.begin(), proof.end()));
   Register();

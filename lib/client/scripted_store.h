@@ -88,14 +88,15 @@ class ScriptedStore {
     return answer;
   }
 
-  // What layer `layer` of the line shows of a block: the nearest older entry of this lineage.
+  // What layer `layer` of the line, LayerId() for the newest, shows of a block: the nearest older
+  // entry of this lineage.
   State Find(LineageId lineage, LayerId layer, ChunkIndex chunk, uint32_t block,
              Bytes* bytes) const {
     const model::Line& line = LineOf(lineage);
     const auto entries = entries_.find({lineage, chunk, block});
     const uint64_t at = uint64_t{chunk.value()} * kChunkBytes + uint64_t{block} * kBlockBytes;
     for (auto l = line.layers.rbegin(); l != line.layers.rend(); ++l) {
-      if (l->id > layer) continue;
+      if (layer != LayerId() && l->id > layer) continue;
       if (entries != entries_.end()) {
         const auto entry = entries->second.find(l->id);
         if (entry != entries->second.end()) {
@@ -163,6 +164,7 @@ class ScriptedStore {
     const auto line = lines_.find(r.lineage);
     if (line == lines_.end() || line->second.dropped) return wire::Result::kGone;
     if (r.line_version > line->second.version) return wire::Result::kStaleLine;
+    if (r.layer == LayerId()) return wire::Result::kOk;  // the newest
     for (const model::Layer& layer : line->second.layers) {
       if (layer.id == r.layer) return wire::Result::kOk;
     }

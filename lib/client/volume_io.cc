@@ -163,7 +163,9 @@ void Volume::Transmit(Request& request) {
   m.line_version = line.version;
   m.lineage = line.lineage;
   m.chunk = part.chunk;
-  m.layer = line.layer;
+  // What the volume holds now is for the tail to say: the newest layer may not be known here yet.
+  const bool newest = request.level == 0 && identity_.snapshot == LayerId();
+  m.layer = newest ? LayerId() : line.layer;
   m.blocks = part.blocks();
   m.states_only = StatesOnly(request);
   request.sent_to->Send(m);

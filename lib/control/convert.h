@@ -12,8 +12,9 @@
 
 namespace storpool::control {
 
-// Raises that may ride on one name; more are sent as RaiseOrders.
-inline constexpr int kRaisesPerNameMax = 4096;
+// Raises that may ride on one name: one for each session of the table's volumes that was fenced
+// while the chain was not open, which are all of them when everything starts at once.
+inline constexpr int kRaisesPerNameMax = 1 << 20;
 
 absl::StatusOr<model::ChainConfig> ToModel(const ChainConfig& message);
 // `last_opened` may be absent (never opened): then epoch 0 without members. It must be of the same

@@ -10,6 +10,7 @@
 #include "lib/block/switch_device.h"
 #include "lib/client/client.h"
 #include "lib/client/link_channels.h"
+#include "lib/embed/program.h"
 #include "lib/embed/reactor_thread.h"
 #include "lib/env/posix/posix_entropy.h"
 #include "lib/env/posix/posix_network.h"
@@ -254,6 +255,7 @@ class ClientServer::Impl {
         .cluster = options_.cluster.uuid,
         .secret = options_.cluster.secret,
         .nbd_address = nbd_address_,
+        .version = std::string(kVersion),
     };
     client_ =
         std::make_unique<client::Client>(options, reactor, *channels_, entropy_, *options_.log,

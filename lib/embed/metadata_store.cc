@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "lib/base/digest.h"
 #include "lib/env/posix/file_log.h"
+#include "lib/env/posix/posix_clock.h"
 #include "lib/env/posix/posix_reactor.h"
 #include "lib/env/rocksdb/rocks_database.h"
 #include "lib/metadata/backup.h"
@@ -35,6 +36,14 @@ absl::StatusOr<uint64_t> NextTerm(env::KeyValueStore& store) {
   batch.Put(kTermKey, absl::StrCat(++term));
   if (absl::Status s = store.Write(batch, true); !s.ok()) return s;
   return term;
+}
+
+// A restored cluster is led in a term above any that its nodes and clients have seen, whom a lower
+// one would tell nothing. How many there were is lost with the folder; there was none a second.
+absl::Status BeginTermAnew(env::KeyValueStore& store) {
+  env::KeyValueBatch batch;
+  batch.Put(kTermKey, absl::StrCat(env::PosixClock().WallSeconds()));
+  return store.Write(batch, true);
 }
 
 absl::Status MakeFolder(const std::string& folder) {
@@ -180,6 +189,9 @@ absl::Status RestoreMetadata(const std::string& backup_file, const std::string& 
       return absl::FailedPreconditionError(
           absl::StrCat(backup_file, " is of another cluster than ", ClusterFilePath(folder)));
     }
+    auto daemon = (*database)->Store("daemon");
+    if (!daemon.ok()) return daemon.status();
+    if (absl::Status s = BeginTermAnew(**daemon); !s.ok()) return s;
   }
   return FinishStore(folder);
 }

@@ -101,6 +101,8 @@ TEST_F(MetadataStoreTest, RestoreBringsTheClusterBack) {
   ASSERT_TRUE(state.Load().ok());
   EXPECT_EQ(state.cluster().uuid(), std::string(cluster->uuid.begin(), cluster->uuid.end()));
   EXPECT_EQ(state.applied(), (*store)->log().last_index());
+  // Above any that nodes and clients have seen of the first one, however often that was started.
+  EXPECT_GT((*store)->term(), 1'000'000'000u);
 }
 
 TEST_F(MetadataStoreTest, RestoreRefusesWhatIsDamagedOrOfAnotherCluster) {

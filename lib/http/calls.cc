@@ -32,13 +32,19 @@ absl::StatusOr<Run> AskOne(const Input& input, bool snapshot, VolumeToJson to_js
   });
 }
 
-absl::StatusOr<Run> AskLayout(const Input& input, bool snapshot, LayoutToJson to_json) {
+absl::StatusOr<Run> AskLayout(const Input& input, bool snapshot, LayoutToJson to_json,
+                              uint64_t chunks_max) {
   return Run([request = Named<VolumeDescribeRequest>(input), cluster = input.cluster, snapshot,
-              to_json](api::Admin& admin, Finish finish) mutable {
+              to_json, chunks_max](api::Admin& admin, Finish finish) mutable {
     admin.Call(request, [=, name = request.name(), finish = std::move(finish)](
                             absl::StatusOr<VolumeDescribeAnswer> answer) mutable {
       if (!answer.ok()) return finish(answer.status());
       if (absl::Status s = CheckKind(answer->info(), name, snapshot); !s.ok()) return finish(s);
+      if (const uint64_t chunks = answer->info().chunks(); chunks > chunks_max) {
+        return finish(absl::InvalidArgumentError(
+            absl::StrCat(name, " has ", chunks, " objects, and at most ", chunks_max,
+                         " are listed one by one; VolumeInfo and SnapshotInfo count them")));
+      }
       finish(Render([=, answer = *std::move(answer)] { return to_json(answer, cluster); }));
     });
   });

@@ -35,7 +35,9 @@ Request Named(const Input& input) {
 // What is known of the volume, or of the snapshot, that the path names; the name of the other kind
 // is objectDoesNotExist.
 absl::StatusOr<Run> AskOne(const Input& input, bool snapshot, VolumeToJson to_json);
-absl::StatusOr<Run> AskLayout(const Input& input, bool snapshot, LayoutToJson to_json);
+// One of more than `chunks_max` chunks is invalidParam.
+absl::StatusOr<Run> AskLayout(const Input& input, bool snapshot, LayoutToJson to_json,
+                              uint64_t chunks_max);
 
 // The id in a path: 0 to `max`.
 absl::StatusOr<uint32_t> IdOf(const std::string& text, std::string_view what, uint32_t max);

@@ -1,4 +1,6 @@
 // Calls about snapshots.
+#include "lib/base/api_limits.h"
+#include "lib/base/limits.h"
 #include "lib/http/calls.h"
 #include "lib/json/volume_requests.h"
 #include "lib/json/volumes.h"
@@ -19,9 +21,11 @@ absl::StatusOr<Run> One(const Input& input) {
   });
 }
 
-absl::StatusOr<Run> Info(const Input& input) { return AskLayout(input, true, json::LayoutCounts); }
+absl::StatusOr<Run> Info(const Input& input) {
+  return AskLayout(input, true, json::LayoutCounts, kVolumeBytesMax / kChunkBytes);
+}
 absl::StatusOr<Run> Describe(const Input& input) {
-  return AskLayout(input, true, json::LayoutInFull);
+  return AskLayout(input, true, json::LayoutInFull, kDescribedChunksMax);
 }
 
 absl::StatusOr<Run> Create(const Input& input) {

@@ -180,6 +180,13 @@ TEST_F(JsonApiTest, ServicesAreOfOneClusterStatus) {
   EXPECT_EQ(Get("NetworkPeersList").at("3").at("beaconStatus"), "NODE_UP");
 }
 
+TEST_F(JsonApiTest, AVolumeTooLargeIsNotListedByItsChunks) {
+  Post("VolumeCreate", R"({"name":"huge","size":1125899906842624,"template":"t"})");
+  ExpectError("invalidParam", Method::kGet, "VolumeDescribe/huge");
+  EXPECT_EQ(Get("VolumeInfo/huge").at("name"), "huge");
+  ExpectError("invalidParam", Method::kPost, "VolumeDelete/hug%FCe");  // no UTF-8
+}
+
 TEST_F(JsonApiTest, TemplatesAndGroupsAreMadeAndDescribed) {
   EXPECT_EQ(Post("PlacementGroupUpdate/fast", R"({"addDisks":["10",20]})").at("ok"), true);
   EXPECT_EQ(Get("PlacementGroupDescribe/fast").at("disks"), Json::array({10, 20}));

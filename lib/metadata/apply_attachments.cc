@@ -48,6 +48,9 @@ absl::Status State::CheckAttach(const Volume& volume, uint32_t client, Rights ri
     return ObjectExists(absl::StrCat(Called(volume), " is attached to client ", client,
                                      " with other rights; detach it first"));
   }
+  if (rights == READ_WRITE && HasOperation(volume.lineage())) {  // it holds those that it knows
+    return BusyForNow(absl::StrCat("a snapshot of ", Called(volume), " is being made; try again"));
+  }
   const auto used =
       std::distance(by_client_.lower_bound({client, 0}), by_client_.lower_bound({client + 1, 0}));
   if (used < static_cast<int64_t>(kAttachmentsPerClientMax)) return absl::OkStatus();
@@ -75,6 +78,7 @@ void State::AddAttachment(Volume volume, uint32_t client, Rights rights, bool wa
   // restore there may be one, unknown here; then the raise comes first (R22).
   a.set_granted(!cluster_.restoring() && !waits);
   a.set_layer(waits ? 0 : LayerFor(volume, rights));
+  if (a.granted()) SetFloors(a);
   volume.set_next_generation(volume.next_generation() + 1);
   PutVolume(volume);
   PutAttachment(record);
@@ -88,7 +92,7 @@ uint32_t State::LayerFor(const Volume& volume, Rights rights) const {
 }
 
 absl::Status State::Do(const Attach& c, Outcome& out) {
-  const absl::StatusOr<Volume> found = FindVolume(c.volume());
+  const absl::StatusOr<Volume> found = FindAttachable(c.volume(), c.snapshot());
   if (!found.ok()) return found.status();
   const absl::StatusOr<Rights> rights = RightsFor(*found, c.rights());
   if (!rights.ok()) return rights.status();
@@ -114,7 +118,7 @@ void State::BeginDetach(Attachment a, bool force, Outcome& out) {
 }
 
 absl::Status State::Do(const Detach& c, Outcome& out) {
-  const absl::StatusOr<Volume> volume = FindVolume(c.volume());
+  const absl::StatusOr<Volume> volume = FindAttachable(c.volume(), c.snapshot());
   if (!volume.ok()) return volume.status();
   std::vector<Attachment> chosen;
   auto it = attachments_.all().lower_bound({volume->id(), 0});
@@ -133,8 +137,7 @@ absl::Status State::Do(const Detach& c, Outcome& out) {
 
 // What an entry asks for, against what is there.
 absl::StatusOr<State::Move> State::PlanMove(const ReassignRequest::One& entry) const {
-  const absl::StatusOr<Volume> volume =
-      entry.snapshot() ? FindVolume(entry.volume(), true) : FindVolume(entry.volume());
+  const absl::StatusOr<Volume> volume = FindAttachable(entry.volume(), entry.snapshot());
   if (!volume.ok()) return volume.status();
   Move move;
   move.volume = volume->id();
@@ -260,6 +263,7 @@ void State::GrantWaiting(uint64_t volume, Outcome& out) {
     Attachment& a = *record.mutable_attachment();
     record.set_waits(false);
     a.set_granted(!cluster_.restoring());
+    if (a.granted()) SetFloors(a);
     a.set_layer(LayerFor(*volumes_.Find(volume), a.rights()));
     PutAttachment(record);
     if (cluster_.restoring()) StartFence(a, FenceRecord::GRANT, out);
@@ -308,10 +312,34 @@ void State::StartFence(Attachment attachment, FenceRecord::Purpose purpose, Outc
   fences_.Put(fence.id(), fence);
   out.events.fences.push_back(fence.id());
   Touch(SectionOf(attachment.client()), out);
-  // Chains that are not open are named again at once, with the raise (S2).
-  for (uint32_t raw : ChainsOfTable(fence.table())) {
-    const ChainRecord* chain = chains_.Find(raw);
-    if (!chain->config().named().opened()) NameAgain(*chain, out);
+  out.fenced_tables.insert(fence.table());
+}
+
+// Chains that are not open are named again at once, with the raises of all fences that the command
+// has begun (S2).
+void State::NameFenced(Outcome& out) {
+  for (uint32_t table : out.fenced_tables) {
+    for (uint32_t raw : ChainsOfTable(table)) {
+      const ChainRecord* chain = chains_.Find(raw);
+      if (!chain->config().named().opened()) NameAgain(*chain, out);
+    }
+  }
+}
+
+// A chain whose raise for an earlier session of the volume rests on its name alone may still be
+// used in a lower epoch by members that have not heard that name: the new session does not (S2).
+void State::SetFloors(Attachment& a) const {
+  a.clear_floors();
+  const Volume& volume = *volumes_.Find(a.volume());
+  for (uint32_t raw : ChainsOfTable(lines_.Find(volume.lineage())->table())) {
+    const NamedConfig& config = chains_.Find(raw)->config();
+    if (config.named().opened()) continue;
+    const bool raised = std::ranges::any_of(
+        config.raises(), [&](const Raise& r) { return r.volume() == a.volume(); });
+    if (!raised) continue;
+    Attachment::ChainFloor& floor = *a.add_floors();
+    floor.set_chain(raw);
+    floor.set_epoch(config.named().epoch());
   }
 }
 

@@ -101,22 +101,21 @@ void State::Name(ChainRecord record, std::vector<ChainMember> members, Outcome& 
   chains_.Put(chain, std::move(record));
   Touch(TableSection(chain), out);
   out.events.named.insert(chain);
-  const std::map<uint64_t, FenceRecord> fences = fences_.all();
-  for (const auto& [id, fence] : fences) {
+  for (const auto& [id, fence] : fences_.all()) {
     if (fence.table() != chain >> 16) continue;
     FenceRecord bound = fence;
     SetFloor(bound, chain, epoch);
-    fences_.Put(id, bound);
+    fences_.Put(id, std::move(bound));
   }
-  const std::map<uint64_t, DropRecord> drops = drops_.all();
-  for (const auto& [lineage, drop] : drops) {  // it may receive what others have not dropped yet
-    if (drop.table() != chain >> 16 || joined.empty()) continue;
+  if (joined.empty()) return;
+  for (const auto& [lineage, drop] : drops_.all()) {  // it may get what others have yet to drop
+    if (drop.table() != chain >> 16) continue;
     DropRecord more = drop;
     std::set<uint32_t> disks(drop.disks().begin(), drop.disks().end());
     disks.insert(joined.begin(), joined.end());
     more.clear_disks();
     for (uint32_t d : disks) more.add_disks(d);
-    drops_.Put(lineage, more);
+    drops_.Put(lineage, std::move(more));
     out.events.disks_with_drops.insert(joined.begin(), joined.end());
   }
 }
@@ -261,12 +260,16 @@ void State::Open(const OpenChains::One& c, Outcome& out) {
 void State::Leave(const ChainConfig& before, const ChainConfig& opened, Outcome& out) {
   for (const ChainMember& m : before.members()) {
     if (Find(opened, m.disk()) != nullptr) continue;
-    FormerRecord former;
-    former.set_disk(m.disk());
-    former.set_chain(opened.chain());
-    formers_.Put({m.disk(), opened.chain()}, former);
+    PutFormer(m.disk(), opened.chain());
     out.events.disks_with_drops.insert(m.disk());
   }
+}
+
+void State::PutFormer(uint32_t disk, uint32_t chain) {
+  FormerRecord former;
+  former.set_disk(disk);
+  former.set_chain(chain);
+  formers_.Put({disk, chain}, former);
 }
 
 absl::Status State::Do(const DropsDone& c, Outcome& out) {

@@ -76,6 +76,7 @@ absl::Status State::Do(const RevertVolume& c, Outcome& out) {
     AddLayer(volume, volume.size_bytes(), out);
     RemoveLayer(before, newest, 0, out);
     PutVolume(volume);
+    if (fills_.contains(before)) StartFill(volume);  // what was copied to the newest layer is gone
   } else {
     Line line;
     line.set_table(lines_.Find(before)->table());

@@ -6,6 +6,7 @@
 #include "absl/strings/str_join.h"
 #include "lib/metadata/errors.h"
 #include "lib/metadata/state.h"
+#include "lib/metadata/volume_parts.h"
 #include "lib/model/names.h"
 
 namespace storpool::metadata {
@@ -14,10 +15,6 @@ namespace {
 constexpr size_t kUuidBytes = 16;
 constexpr size_t kSecretBytes = 32;
 constexpr size_t kUsersShown = 10;  // in an error
-
-absl::Status AsInvalid(const absl::Status& status) {
-  return status.ok() ? status : InvalidParam(std::string(status.message()));
-}
 
 // In a template or a table.
 template <class Policy>
@@ -162,6 +159,7 @@ void State::TakeHighest(const NodeJoined& c) {
     cluster.set_next_lineage(std::max(cluster.next_lineage(), disk.highest_lineage() + 1));
     cluster.set_next_volume(std::max(cluster.next_volume(), disk.highest_volume() + 1));
     for (const ChainHere& here : disk.chains()) {
+      cluster.set_next_table(std::max(cluster.next_table(), (here.chain() >> 16) + 1));
       const ChainRecord* chain = chains_.Find(here.chain());
       if (chain == nullptr || here.epoch() > kEpochMax) continue;
       if (here.epoch() <= std::max(chain->epoch_floor(), chain->config().named().epoch())) continue;
@@ -171,19 +169,48 @@ void State::TakeHighest(const NodeJoined& c) {
     }
   }
   if (cluster.restoring()) {
-    auto& waits = *cluster.mutable_restore_waits_for();
-    waits.erase(std::remove(waits.begin(), waits.end(), c.node().id()), waits.end());
-    cluster.set_restoring(!waits.empty());
+    LineageRange& lost = *cluster.mutable_lost_lineages(cluster.lost_lineages_size() - 1);
+    lost.set_end(std::max(lost.end(), cluster.next_lineage()));
   }
   PutCluster(cluster);
 }
 
-absl::Status State::Do(const EndRestore&, Outcome& out) {
-  if (!cluster_.restoring()) return absl::OkStatus();
-  ClusterRecord cluster = cluster_;
-  cluster.set_restoring(false);
-  cluster.clear_restore_waits_for();
-  PutCluster(cluster);
+absl::Status State::Do(const ForgetService& c, Outcome& out) {
+  return c.has_client() ? ForgetClient(c.client(), out) : ForgetNode(c.node(), out);
+}
+
+absl::Status State::ForgetNode(uint32_t id, Outcome& out) {
+  if (!nodes_.contains(id)) {
+    return ObjectDoesNotExist(
+        absl::StrCat("node ", id, " does not exist; 'service list' shows all"));
+  }
+  std::string left;
+  for (const auto& [disk, record] : disks_.all()) {
+    if (record.disk().node() == id) absl::StrAppend(&left, left.empty() ? "" : ", ", disk);
+  }
+  if (!left.empty() && !cluster_.restoring()) {
+    return Busy(absl::StrCat("node ", id, " still has disks (", left,
+                             "); forget these first, with 'disk ID forget'"));
+  }
+  NoLongerAwait(id, out);
+  if (left.empty()) nodes_.Erase(id);
+  Touch("disks", out);
+  BumpGeneration(out);
+  return absl::OkStatus();
+}
+
+absl::Status State::ForgetClient(uint32_t id, Outcome& out) {
+  if (!clients_.contains(id)) {
+    return ObjectDoesNotExist(
+        absl::StrCat("client ", id, " does not exist; 'service list' shows all"));
+  }
+  const auto attached = by_client_.lower_bound({id, 0});
+  if (attached != by_client_.end() && attached->first == id) {
+    return Busy(absl::StrCat("client ", id, " has ", NameOf(*volumes_.Find(attached->second)),
+                             " attached; detach all of it first, with 'detach volume NAME client ",
+                             id, " force yes'"));
+  }
+  clients_.Erase(id);
   BumpGeneration(out);
   return absl::OkStatus();
 }
@@ -241,14 +268,15 @@ absl::Status State::Do(const ForgetDisk& c, Outcome& out) {
     if (disks.size() != group.disks_size()) groups_.Put(id, changed);
   }
   // What it still had to drop is gone with it: base nothing if it ever returns (5.5g).
-  const std::map<uint64_t, DropRecord> drops = drops_.all();
-  for (const auto& [lineage, drop] : drops) {
-    DropsDone done;
-    done.set_disk(c.disk());
-    done.add_lineages(lineage);
-    SP_CHECK(Do(done, out).ok());
+  DropsDone done;
+  done.set_disk(c.disk());
+  for (const auto& [lineage, drop] : drops_.all()) done.add_lineages(lineage);
+  auto former = formers_.all().lower_bound({c.disk(), 0});
+  for (; former != formers_.all().end() && former->first.first == c.disk(); ++former) {
+    done.add_former_chains(former->second.chain());
   }
   disks_.Erase(c.disk());
+  SP_CHECK(Do(done, out).ok());
   Touch("disks", out);
   BumpGeneration(out);
   return absl::OkStatus();

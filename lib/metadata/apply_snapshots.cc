@@ -1,6 +1,7 @@
 // Snapshots (design 9.3): made at once of volumes that nobody writes, else by an operation that the
 // leader carries out; the layer first, the snapshot after.
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <set>
 #include <utility>
@@ -20,10 +21,10 @@ bool IsWriter(const AttachmentRecord& record) {
 
 }  // namespace
 
-const AttachmentRecord* State::WriterOf(uint64_t volume) const {
+const AttachmentRecord* State::WriterBelow(uint64_t volume, uint32_t layer) const {
   auto it = attachments_.all().lower_bound({volume, 0});
   for (; it != attachments_.all().end() && it->first.first == volume; ++it) {
-    if (IsWriter(it->second)) return &it->second;
+    if (IsWriter(it->second) && it->second.attachment().layer() < layer) return &it->second;
   }
   return nullptr;
 }
@@ -49,7 +50,8 @@ bool State::AllOpen(uint32_t table) const {
 // No session may write the line's newest layer, and no request of a former one can turn up: the
 // chains where a fence was bound to a name only have opened since (S2).
 bool State::IsQuiet(const Volume& volume) const {
-  return WriterOf(volume.id()) == nullptr && AllOpen(lines_.Find(volume.lineage())->table());
+  return WriterBelow(volume.id(), std::numeric_limits<uint32_t>::max()) == nullptr &&
+         AllOpen(lines_.Find(volume.lineage())->table());
 }
 
 absl::StatusOr<OperationRecord> State::PlanSnapshots(const CreateSnapshots& c) const {
@@ -188,8 +190,8 @@ absl::Status State::Do(const SealSnapshots& c, Outcome& out) {
   for (const SessionMoved& s : c.held()) held[{s.volume(), s.client()}] = s.generation();
   std::vector<AttachmentRecord> moved;
   for (const auto& one : record.snapshots()) {
-    const AttachmentRecord* writer = WriterOf(one.volume());
-    if (writer == nullptr || writer->attachment().layer() >= one.next_layer()) continue;
+    const AttachmentRecord* writer = WriterBelow(one.volume(), one.next_layer());
+    if (writer == nullptr) continue;
     const Attachment& a = writer->attachment();
     const auto it = held.find({one.volume(), a.client()});
     if (it == held.end() || it->second != a.generation() || !a.granted()) {
@@ -251,6 +253,10 @@ absl::Status State::Do(const FreezeVolume& c, Outcome& out) {
   SP_RETURN_IF_ERROR(CheckRoomForLayer(*found));
   if (!AllOpen(lines_.Find(found->lineage())->table())) {
     return BusyForNow(absl::StrCat("volume ", NameOf(*found), " has chains that are not open"));
+  }
+  if (const FillRecord* fill = fills_.Find(found->lineage()); fill != nullptr && !fill->done()) {
+    return BusyForNow(absl::StrCat("volume ", NameOf(*found),
+                                   " still copies from its former place; see task list"));
   }
   Volume volume = *found;
   volume.set_snapshot(true);

@@ -160,12 +160,17 @@ void State::EraseTableIfUnused(uint32_t table, Outcome& out) {
   if (const auto lines = lines_on_.find(table); lines != lines_on_.end() && lines->second != 0) {
     return;
   }
-  for (uint32_t raw : ChainsOfTable(table)) chains_.Erase(raw);
-  std::vector<Pair> formers;
-  for (const auto& [key, former] : formers_.all()) {
-    if (former.chain() >> 16 == table) formers.push_back(key);
+  // Its members are to drop what they have: without that each would run the chain for ever.
+  for (uint32_t disk : DisksOfTable(table)) out.events.disks_with_drops.insert(disk);
+  for (uint32_t raw : ChainsOfTable(table)) {
+    const NamedConfig& config = chains_.Find(raw)->config();
+    for (const ChainConfig* members : {&config.named(), &config.last_opened()}) {
+      for (const ChainMember& m : members->members()) {
+        if (disks_.contains(m.disk())) PutFormer(m.disk(), raw);
+      }
+    }
+    chains_.Erase(raw);
   }
-  for (const Pair& key : formers) formers_.Erase(key);
   tables_.Erase(table);
   Touch(absl::StrCat("table/", table), out);
 }

@@ -278,5 +278,47 @@ TEST_F(AttachmentsTest, WaitUntilEndsWithTheConditionOrTheTime) {
   EXPECT_TRUE(absl::IsDeadlineExceeded(late));
 }
 
+// The raise of a forced detach may rest on a name that no member has heard yet: whoever is granted
+// next uses no lower epoch (S2).
+TEST_F(AttachmentsTest, TheSessionAfterAForcedDetachIsBoundByItsNames) {
+  cluster.AddClient(2);
+  ASSERT_TRUE(Attach(1).ok());
+  for (uint32_t id : {1, 2, 3}) cluster.node(id).opens = false;
+  cluster.node(2).Kill(true);
+  cluster.Run(Duration::Millis(500));
+  ASSERT_EQ(cluster.Open(), 0u);
+  ASSERT_TRUE(Detach(1, true).ok());
+  cluster.Run(Duration::Seconds(1));
+  ASSERT_TRUE(cluster.state().attachments().empty());
+  ASSERT_TRUE(Attach(2).ok());
+  const Attachment* a = cluster.client(2).Find("v");
+  ASSERT_NE(a, nullptr);
+  ASSERT_EQ(a->floors_size(), 64);
+  const ChainRecord& chain = *cluster.state().FindChain(a->floors(0).chain());
+  EXPECT_EQ(a->floors(0).epoch(), chain.config().named().epoch());
+}
+
+// Fences times chains: each chain is named once, however many sessions one command fences.
+TEST_F(AttachmentsTest, AllSessionsOfAClientAreFencedByOneName) {
+  ASSERT_TRUE(cluster.CreateVolume("w").ok());
+  ASSERT_TRUE(cluster.CreateVolume("x").ok());
+  for (const char* volume : {"v", "w", "x"}) ASSERT_TRUE(Attach(1, volume).ok());
+  for (uint32_t id : {1, 2, 3}) cluster.node(id).opens = false;
+  cluster.node(2).Kill(true);
+  cluster.Run(Duration::Millis(500));
+  ASSERT_EQ(cluster.Open(), 0u);
+  const uint32_t before = cluster.state().chains().begin()->second.config().named().epoch();
+  cluster.client(1).Kill(true);
+  cluster.client(1).Start();
+  cluster.Run(Duration::Millis(50));
+  const ChainRecord& chain = cluster.state().chains().begin()->second;
+  EXPECT_EQ(chain.config().named().epoch(), before + 1);
+  EXPECT_EQ(chain.config().raises_size(), 3);
+  for (const char* volume : {"v", "w", "x"}) {
+    ASSERT_NE(cluster.client(1).Find(volume), nullptr);
+    EXPECT_EQ(cluster.client(1).Find(volume)->floors_size(), 64) << volume;
+  }
+}
+
 }  // namespace
 }  // namespace storpool::metadata

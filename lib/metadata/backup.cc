@@ -7,6 +7,7 @@
 #include "lib/base/check.h"
 #include "lib/base/digest.h"
 #include "lib/base/types.h"
+#include "lib/metadata/jumps.h"
 #include "lib/metadata/keys.h"
 #include "proto/metadata.pb.h"
 
@@ -19,14 +20,6 @@ constexpr uint32_t kEnd = 0xffffffff;
 constexpr size_t kPieceBytes = 1 << 20;
 constexpr uint32_t kKeyBytesMax = 1 << 10;
 constexpr uint32_t kValueBytesMax = 64 << 20;
-
-// How far everything jumps, so that it lies above what was given out after the backup was made:
-// far above a year of changes, far below the counters' ends (R22).
-constexpr uint32_t kEpochJump = 1 << 16;
-constexpr uint32_t kGenerationJump = 1 << 24;
-constexpr uint32_t kLineVersionJump = 1 << 20;
-constexpr uint64_t kIdJump = uint64_t{1} << 32;
-constexpr uint32_t kTableJump = 64;
 
 void AppendU32(std::string& to, uint32_t value) {
   for (int i = 0; i < 4; ++i) to += static_cast<char>(value >> (8 * i));
@@ -126,6 +119,10 @@ absl::Status Parse(std::string_view body, env::KeyValueBatch& batch, ClusterReco
     batch.Put(std::string(key), std::move(value));
   }
   if (!reader.empty() || found.uuid().size() != kUuidBytes) return damaged;
+  LineageRange& lost = *found.add_lost_lineages();
+  lost.set_first(found.next_lineage());
+  lost.set_end(found.next_lineage() + kIdJump);
+  found.set_layers_above(found.layers_above() + kLayerJump);
   found.set_next_volume(found.next_volume() + kIdJump);
   found.set_next_lineage(found.next_lineage() + kIdJump);
   found.set_next_fence(found.next_fence() + kIdJump);

@@ -294,5 +294,24 @@ TEST_F(ChainsTest, TheHorizonIsTheLowestBaseOfAllMembers) {
   EXPECT_EQ(cluster.node(2).horizons[chain].epoch(), 1u);
 }
 
+// Versions of an epoch are counted: before they end its head asks for another one.
+TEST_F(ChainsTest, AnEpochThatIsNearItsEndIsFollowedByAnother) {
+  cluster.Standard();
+  const auto& [raw, record] = *cluster.state().chains().begin();
+  const uint32_t epoch = record.config().named().epoch();
+  const uint32_t node =
+      cluster.state().FindDisk(record.config().named().members(0).disk())->disk().node();
+  ToMetadata message;
+  message.mutable_level_failed()->set_chain(static_cast<uint32_t>(raw));
+  message.mutable_level_failed()->set_epoch(epoch);
+  cluster.node(node).Say(message);
+  cluster.Run(Duration::Seconds(1));
+  EXPECT_EQ(record.config().named().epoch(), epoch + 1);
+  EXPECT_TRUE(record.config().named().opened());
+  cluster.node(node).Say(message);  // it is over already
+  cluster.Run(Duration::Seconds(1));
+  EXPECT_EQ(record.config().named().epoch(), epoch + 1);
+}
+
 }  // namespace
 }  // namespace storpool::metadata

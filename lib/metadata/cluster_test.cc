@@ -187,6 +187,7 @@ TEST_F(ClusterTest, ABackupComesBackAboveEverythingSeen) {
   // Life goes on: another volume, more epochs.
   ASSERT_TRUE(cluster.CreateVolume("later").ok());
   const uint64_t later = cluster.state().FindVolume("later")->id();
+  const uint64_t lost = cluster.state().FindVolume("later")->lineage();
   cluster.node(2).Kill(true);
   cluster.Run(Duration::Seconds(1));
   cluster.node(2).Start();
@@ -219,6 +220,89 @@ TEST_F(ClusterTest, ABackupComesBackAboveEverythingSeen) {
   EXPECT_GT(cluster.client(1).Find("v")->generation(), 1u << 20);
   ASSERT_TRUE(cluster.CreateVolume("new").ok());
   EXPECT_GT(cluster.state().FindVolume("new")->id(), later);
+  ASSERT_TRUE(cluster.Snapshot({"new"}).ok());  // of ids that some disk may have seen none is used
+  EXPECT_GT(cluster.state().NewestLayer(cluster.state().FindVolume("new")->lineage()), 1u << 20);
+  // Of what was made after the backup metadata says nothing: "gone" would destroy it on the disks.
+  EXPECT_TRUE(cluster.state().IsLost(lost));
+  EXPECT_TRUE(SectionsAbove(cluster.state(), LineSectionName(lost), 0).empty());
+  EXPECT_FALSE(SectionsAbove(cluster.state(), LineSectionName(lost - 1), 0).empty());
+  ToMetadata subscribe;
+  subscribe.mutable_subscribe()->add_sections()->set_section(LineSectionName(lost));
+  cluster.node(1).Say(subscribe);
+  cluster.Run(Duration::Millis(50));
+  EXPECT_NE(cluster.leader().live().alarms().back().text.find("has 1 lines"), std::string::npos);
+}
+
+TEST_F(ClusterTest, ARestoredClusterDoesNotWaitForANodeThatIsForgotten) {
+  cluster.Standard();
+  std::string backup;
+  ASSERT_TRUE(Backup(cluster.store, [&](std::string_view piece) { backup += piece; }).ok());
+  cluster.StopLeader();
+  for (uint32_t id : {1, 2, 3}) cluster.node(id).Kill(false);
+  cluster.store = env::MemoryKeyValueStore();
+  cluster.medium = env::MemoryLogMedium();
+  ASSERT_TRUE(Restore(backup, cluster.store).ok());
+  cluster.StartLeader();
+  cluster.node(1).Start();
+  cluster.node(2).Start();
+  cluster.Run(Duration::Seconds(2));
+  ASSERT_TRUE(cluster.state().cluster().restoring());
+  Command forget;
+  forget.mutable_forget_service()->set_node(2);
+  EXPECT_EQ(ErrorName(Do(forget)), "busy") << "it is up";
+  forget.mutable_forget_service()->set_node(3);
+  ASSERT_TRUE(Do(forget).ok());
+  EXPECT_FALSE(cluster.state().cluster().restoring());
+  cluster.Run(Duration::Seconds(5));
+  EXPECT_EQ(cluster.Open(), 64u);
+  EXPECT_NE(cluster.state().FindNode(3), nullptr) << "its disks are still known";
+}
+
+TEST_F(ClusterTest, ServicesThatAreDownCanBeForgotten) {
+  cluster.Standard();
+  cluster.AddClient(1);
+  ASSERT_TRUE(cluster.CreateVolume("v").ok());
+  cluster.Run(Duration::Millis(200));
+  Command attach, client, node, disk;
+  attach.mutable_attach()->set_volume("v");
+  attach.mutable_attach()->set_client(1);
+  ASSERT_TRUE(Do(attach).ok());
+  client.mutable_forget_service()->set_client(1);
+  node.mutable_forget_service()->set_node(3);
+  disk.mutable_forget_disk()->set_disk(30);
+  EXPECT_EQ(ErrorName(Do(client)), "busy") << "it is up";
+  cluster.client(1).Kill(true);
+  cluster.node(3).Kill(true);
+  cluster.Run(Duration::Seconds(5));
+  EXPECT_EQ(ErrorName(Do(client)), "busy") << "it has an attachment";
+  EXPECT_EQ(ErrorName(Do(node)), "busy") << "it has a disk";
+  Command detach;
+  detach.mutable_detach()->set_volume("v");
+  detach.mutable_detach()->set_client(1);
+  detach.mutable_detach()->set_force(true);
+  ASSERT_TRUE(Do(detach).ok());
+  cluster.Run(Duration::Seconds(3));
+  ASSERT_TRUE(Do(client).ok());
+  EXPECT_EQ(cluster.state().FindClient(1), nullptr);
+  EXPECT_EQ(ErrorName(Do(client)), "objectDoesNotExist");
+  ASSERT_TRUE(Do(disk).ok());
+  ASSERT_TRUE(Do(node).ok());
+  EXPECT_EQ(cluster.state().FindNode(3), nullptr);
+  cluster.node(3).Start();  // whoever starts it again brings it back
+  cluster.Run(Duration::Seconds(1));
+  EXPECT_NE(cluster.state().FindNode(3), nullptr);
+}
+
+// protobuf writes a text that is no UTF-8, and does not read it again: it must not get into the
+// log.
+TEST_F(ClusterTest, ATextThatIsNoUtf8IsRefusedAndTheLogStaysReadable) {
+  cluster.Standard();
+  Command remove;
+  remove.mutable_delete_volume()->mutable_remove()->set_name("f\xfcr");
+  EXPECT_EQ(ErrorName(Do(remove)), "invalidParam");
+  cluster.RestartLeader();
+  cluster.Run(Duration::Seconds(1));
+  EXPECT_TRUE(cluster.CreateVolume("v").ok());
 }
 
 TEST_F(ClusterTest, ADamagedBackupIsRefused) {
@@ -271,6 +355,43 @@ TEST_F(ClusterTest, ASecondProcessOfANodeWaitsAndIsThenRefusedForGood) {
   ask();
   EXPECT_TRUE(twin.registered);
   twin.Kill(true);
+}
+
+// Snapshots made after the backup: their layers hold what was written since. Nodes have the lines.
+TEST_F(ClusterTest, ARestoredClusterLearnsItsLayersFromTheNodes) {
+  cluster.Standard();
+  ASSERT_TRUE(cluster.CreateVolume("v").ok());
+  std::string backup;
+  ASSERT_TRUE(Backup(cluster.store, [&](std::string_view piece) { backup += piece; }).ok());
+  ASSERT_TRUE(cluster.Snapshot({"v"}).ok());
+  Command grow;
+  grow.mutable_update_volume()->mutable_update()->set_name("v");
+  grow.mutable_update_volume()->mutable_update()->set_size_add_bytes(1 << 30);
+  ASSERT_TRUE(Do(grow).ok());
+  cluster.Run(Duration::Seconds(1));
+  const uint64_t lineage = cluster.state().FindVolume("v")->lineage();
+  // As every serving member of a line's table has it before its newest layer is written (S6).
+  for (uint32_t id : {1, 2}) cluster.node(id).lines[lineage] = cluster.state().WholeLine(lineage);
+  cluster.node(3).lines.clear();  // but one that is no member
+  ASSERT_EQ(cluster.state().NewestLayer(lineage), 2u);
+  cluster.StopLeader();
+  for (uint32_t id : {1, 2, 3}) cluster.node(id).Kill(false);
+  cluster.store = env::MemoryKeyValueStore();
+  cluster.medium = env::MemoryLogMedium();
+  ASSERT_TRUE(Restore(backup, cluster.store).ok());
+  cluster.StartLeader();
+  cluster.node(3).Start();
+  cluster.node(1).Start();
+  cluster.Run(Duration::Seconds(1));
+  ASSERT_TRUE(cluster.state().cluster().restoring());
+  EXPECT_EQ(cluster.state().NewestLayer(lineage), 2u);
+  cluster.node(2).Start();
+  cluster.Run(Duration::Seconds(5));
+  ASSERT_FALSE(cluster.state().cluster().restoring());
+  EXPECT_EQ(cluster.state().FindVolume("v")->size_bytes(), uint64_t{2} << 30);
+  EXPECT_FALSE(cluster.state().FindVolume("s-v").ok()) << "its name is lost";
+  EXPECT_EQ(cluster.state().OldestLayer(lineage), 2u) << "nobody needs the layer of the snapshot";
+  EXPECT_EQ(cluster.Open(), 64u);
 }
 
 }  // namespace

@@ -31,6 +31,7 @@ class Collection {
   }
   bool contains(Key key) const { return records_.contains(key); }
 
+  // Of a key that is there: iterators stay valid.
   void Put(Key key, Record record) {
     batch_.Put(prefix_ + EncodeKey(key), record.SerializeAsString());
     records_[key] = std::move(record);

@@ -45,9 +45,7 @@ void Leader::DeleteExpiredSnapshots(Instant now) {
   expired.set_now_seconds(wall);
   for (const auto& [at, id] : state_.expiring()) {
     if (at > wall || expired.snapshots_size() == kExpiredPerCommand) break;
-    const auto attached = state_.attachments().lower_bound({id, 0});
-    const bool busy = attached != state_.attachments().end() && attached->first.first == id;
-    if (!busy) expired.add_snapshots(id);
+    if (state_.CheckDeletable(*state_.FindVolume(id)).ok()) expired.add_snapshots(id);
   }
   if (expired.snapshots().empty()) return;
   expiring_ = true;
@@ -87,6 +85,7 @@ void Leader::DecideMembers() {
       *change.add_names() = std::move(name);
     }
     DecideFences(change);
+    DecideEnding(change);
   }
   if (change.nodes_down().empty() && change.disks_out().empty() && change.desired().empty() &&
       change.names().empty()) {
@@ -124,11 +123,36 @@ void Leader::DecideOpens() {
   });
 }
 
+// An open chain with the members that it has. False if one of them is mute: a name with that one
+// stops the others (R21), it is ejected first.
+bool Leader::NameAgain(uint32_t chain, const LiveMembers& live, ChangeMembers& change) const {
+  const ChainConfig& config = state_.FindChain(chain)->config().named();
+  const bool heard = std::ranges::all_of(config.members(), [&](const ChainMember& m) {
+    return m.role() != CHAIN_ROLE_SERVING ||
+           (live.present.contains(m.disk()) && !live.lost.contains(m.disk()));
+  });
+  const bool is_named = std::ranges::any_of(
+      change.names(), [&](const NameChain& name) { return name.chain() == chain; });
+  if (!heard || !config.opened() || is_named) return false;
+  NameChain& name = *change.add_names();
+  name.set_chain(chain);
+  name.set_based_on(config.epoch());
+  *name.mutable_members() = config.members();
+  return true;
+}
+
+void Leader::DecideEnding(ChangeMembers& change) {
+  if (ending_.empty()) return;
+  const LiveMembers live = MembersNow(change);
+  std::erase_if(ending_, [&](uint32_t chain) {
+    const ChainRecord* known = state_.FindChain(chain);
+    return known == nullptr || !known->config().named().opened() || NameAgain(chain, live, change);
+  });
+}
+
 void Leader::DecideFences(ChangeMembers& change) {
   if (state_.fences().empty()) return;
   const Instant now = reactor_.Now();
-  std::set<uint32_t> named;
-  for (const NameChain& name : change.names()) named.insert(name.chain());
   const LiveMembers live = MembersNow(change);
   for (const auto& [id, fence] : state_.fences()) {
     if (finishing_.contains(id)) continue;
@@ -148,20 +172,7 @@ void Leader::DecideFences(ChangeMembers& change) {
     if (fence.purpose() == FenceRecord::DETACH || fence.purpose() == FenceRecord::RENEW) {
       continue;  // it waits for all
     }
-    for (uint32_t raw : waiting) {
-      const ChainConfig& config = state_.FindChain(raw)->config().named();
-      const bool heard =
-          std::all_of(config.members().begin(), config.members().end(), [&](const ChainMember& m) {
-            return m.role() != CHAIN_ROLE_SERVING ||
-                   (live.present.contains(m.disk()) && !live.lost.contains(m.disk()));
-          });
-      // A name with a member that is mute stops the others (R21): it is ejected first.
-      if (!heard || !config.opened() || !named.insert(raw).second) continue;
-      NameChain& name = *change.add_names();
-      name.set_chain(raw);
-      name.set_based_on(config.epoch());
-      *name.mutable_members() = config.members();
-    }
+    for (uint32_t raw : waiting) NameAgain(raw, live, change);
   }
 }
 

@@ -116,6 +116,7 @@ class FakeClient : public FakePeer {
   bool drains = true;
   uint64_t pause_us = 1500;  // what it says of each hold
   bool fills = true;
+  std::string fill_error;               // what it says of every fill instead
   std::map<uint64_t, uint32_t> layers;  // by volume: what its session writes
   std::vector<SnapshotHold> hold_orders;
   std::vector<FillOrder> fill_orders;

@@ -132,6 +132,12 @@ void FakeNode::NewLife() {
 }
 
 void FakeNode::Take(const FromMetadata& message) {
+  if (message.registered().restoring()) {
+    ToMetadata here;
+    for (const auto& [lineage, line] : lines) *here.mutable_lines_here()->add_lines() = line;
+    here.mutable_lines_here()->set_more(false);
+    Say(here);
+  }
   for (const NamedConfig& config : message.names().configs()) {
     HeldChain& held = chains[config.named().chain()];
     if (config.named().epoch() < held.epoch) continue;
@@ -175,6 +181,10 @@ void FakeNode::Take(const FromMetadata& message) {
         if (Find(c, disk.id()) != nullptr) continue;
         dropped.add_former_chains(c.chain());
         former_chains.insert(c.chain());
+      }
+      for (uint32_t chain : message.drop().gone_chains()) {
+        dropped.add_former_chains(chain);
+        former_chains.insert(chain);
       }
       Say(answer);
     }
@@ -376,8 +386,13 @@ void FakeClient::TakeFill(const FillOrder& order) {
   ToMetadata answer;
   answer.mutable_fill()->set_volume(order.volume());
   answer.mutable_fill()->set_generation(order.generation());
-  answer.mutable_fill()->set_next(order.end());
-  answer.mutable_fill()->set_done(true);
+  if (fill_error.empty()) {
+    answer.mutable_fill()->set_next(order.end());
+    answer.mutable_fill()->set_done(true);
+  } else {
+    answer.mutable_fill()->set_next(order.first());
+    answer.mutable_fill()->set_error(fill_error);
+  }
   Say(answer);
 }
 

@@ -11,6 +11,8 @@ namespace storpool::metadata {
 namespace {
 
 constexpr uint32_t kFillStep = 64;  // chunks between two notes in the log
+// After an error, before another session tries again: the client waits as long by itself.
+constexpr Duration kFillRest = Duration::Seconds(5);
 
 }  // namespace
 
@@ -33,6 +35,8 @@ void Leader::DecideFills() {
     if (fill.done()) continue;
     const std::pair<uint32_t, uint32_t> session(fill.client(), fill.generation());
     if (fill.client() == 0) {
+      const auto failed = failed_fills_.find(lineage);
+      if (failed != failed_fills_.end() && reactor_.Now() < failed->second.rests_until) continue;
       const uint32_t client = ClientForFill();
       if (client != 0) ChangeFill(fill, client, 0, 0, false);
     } else if (!live_.client(fill.client()).up) {
@@ -44,9 +48,13 @@ void Leader::DecideFills() {
       SendFill(fill);
     }
   }
+  const auto is_over = [&](uint64_t lineage) {
+    const auto it = state_.fills().find(lineage);
+    return it == state_.fills().end() || it->second.done();
+  };
+  std::erase_if(failed_fills_, [&](const auto& failed) { return is_over(failed.first); });
   std::erase_if(fill_orders_, [&](const auto& order) {
-    const auto it = state_.fills().find(order.first);
-    const bool over = it == state_.fills().end() || it->second.done();
+    const bool over = is_over(order.first);
     if (over) StopFill(order.first, order.second.first, order.second.second);
     return over;
   });
@@ -64,6 +72,8 @@ void Leader::ChangeFill(const FillRecord& fill, uint32_t client, uint32_t genera
   change.set_done(done);
   Propose(std::move(command), [this, lineage = fill.lineage()](absl::StatusOr<CommandResult>) {
     changing_fills_.erase(lineage);
+    const auto late = late_reports_.extract(lineage);
+    if (!late.empty()) TakeFillReport(late.mapped().first, late.mapped().second);
     Changed();
   });
 }
@@ -97,15 +107,30 @@ void Leader::StopFill(uint64_t lineage, uint32_t client, uint32_t generation) {
 }
 
 void Leader::Handle(PeerState& peer, const FillReport& message) {
+  TakeFillReport(peer.id, message);
+}
+
+void Leader::TakeFillReport(uint32_t client, const FillReport& message) {
   for (const auto& [lineage, fill] : state_.fills()) {
-    if (fill.volume() != message.volume() || fill.client() != peer.id) continue;
+    if (fill.volume() != message.volume() || fill.client() != client) continue;
     if (fill.generation() != message.generation() || fill.done()) continue;
+    if (changing_fills_.contains(lineage)) {  // the newest one counts, once that is known
+      late_reports_.insert_or_assign(lineage, std::pair(client, message));
+      return;
+    }
     if (!message.error().empty()) {
-      AddAlarm(NameOf(peer), absl::StrCat("the copying for volume ", fill.volume(), " stopped: ",
-                                          message.error(), "; another session goes on"));
+      FailedFill& failed = failed_fills_[lineage];
+      if (failed.error != message.error()) {
+        AddAlarm(
+            absl::StrCat("client ", client),
+            absl::StrCat("the copying for volume ", fill.volume(), " stopped: ", message.error(),
+                         "; another session goes on in ", kFillRest.millis() / 1000, " s"));
+      }
+      failed = {message.error(), reactor_.Now() + kFillRest};
       return ChangeFill(fill, 0, 0, 0, false);
     }
     if (!message.done() && message.next() < fill.next() + kFillStep) return;
+    failed_fills_.erase(lineage);
     return ChangeFill(fill, fill.client(), fill.generation(), message.next(), message.done());
   }
 }

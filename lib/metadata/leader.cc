@@ -14,6 +14,14 @@ namespace {
 constexpr char kComponent[] = "metadata";
 constexpr uint64_t kTrimEvery = 1024;  // log entries between two durable states
 
+// What cannot be read again must never be in the log. A text that is no UTF-8 is written by
+// protobuf, and refused when it is read.
+absl::Status CheckReadable(const std::string& command) {
+  Command again;
+  if (again.ParseFromString(command)) return absl::OkStatus();
+  return InvalidParam("a name or another text of the request is not UTF-8");
+}
+
 }  // namespace
 
 Leader::Leader(env::Reactor& reactor, env::KeyValueStore& store, env::ReplicatedLog& log,
@@ -103,7 +111,17 @@ void Leader::TellOf(const Outcome& outcome) {
   news_.insert(events.sections.begin(), events.sections.end());
 }
 
+absl::Status Leader::CheckDown(const ForgetService& forget) const {
+  const bool up =
+      forget.has_client() ? live_.client(forget.client()).up : live_.node(forget.node()).up;
+  if (!up) return absl::OkStatus();
+  return Busy(absl::StrCat(forget.has_client() ? "client " : "node ",
+                           forget.has_client() ? forget.client() : forget.node(),
+                           " is up; stop it first"));
+}
+
 absl::Status Leader::CheckLive(const Command& command) const {
+  if (command.has_forget_service()) return CheckDown(command.forget_service());
   if (command.what_case() == Command::kDetach) {
     const Detach& detach = command.detach();
     const auto leaves = [&](uint32_t c) { return detach.all() || c == detach.client(); };
@@ -138,17 +156,18 @@ absl::Status Leader::CheckCanLeave(const std::string& name,
 }
 
 void Leader::Propose(Command command, Done done) {
-  const absl::Status possible = CheckLive(command);
+  const uint64_t proposal = next_proposal_++;
+  command.set_proposal(proposal);
+  std::vector<std::string> commands = {command.SerializeAsString()};
+  absl::Status possible = CheckReadable(commands.front());
+  if (possible.ok()) possible = CheckLive(command);
   if (!possible.ok()) {
     reactor_.Post([alive = alive_, done = std::move(done), possible]() mutable {
       if (*alive) done(possible);
     });
     return;
   }
-  const uint64_t proposal = next_proposal_++;
-  command.set_proposal(proposal);
   mine_.insert(proposal);
-  std::vector<std::string> commands = {command.SerializeAsString()};
   log_.Append(std::move(commands), [this, alive = alive_, proposal,
                                     done = std::move(done)](absl::Status status) mutable {
     if (!*alive) return;
@@ -181,9 +200,16 @@ void Leader::Changed() {
 
 void Leader::Settle() {
   settle_posted_ = false;
+  const bool restoring = state_.cluster().restoring();
+  if (std::exchange(restoring_, restoring) && !restoring) {
+    all_lines_changed_ = true;
+    for (const auto& [arrival, peer] : peers_) peer->sections.AskAgain();
+  }
   PushSections();
-  if (std::exchange(all_lines_changed_, false)) lines_changed_.merge(LinesWithWork());
-  OrderLines(std::exchange(lines_changed_, {}));
+  if (!restoring) {  // else what nodes have may be newer
+    if (std::exchange(all_lines_changed_, false)) lines_changed_.merge(LinesWithWork());
+    OrderLines(std::exchange(lines_changed_, {}));
+  }
   Decide();
   FinishQuestions();
   if (std::exchange(bases_changed_, false)) SendHorizons();

@@ -121,6 +121,7 @@ class Leader : public control::PeerHandler {
   void Tick();
   void EjectGone(Instant now);
   void AddAlarm(const std::string& from, const std::string& text);
+  absl::Status CheckDown(const ForgetService& forget) const;
   absl::Status CheckLive(const Command& command) const;
   absl::Status CheckCanLeave(const std::string& name,
                              const std::function<bool(uint32_t)>& leaves) const;
@@ -148,6 +149,7 @@ class Leader : public control::PeerHandler {
   void Handle(PeerState& peer, const Promotable& message);
   void Handle(PeerState& peer, const Raised& message);
   void Handle(PeerState& peer, const Subscribe& message);
+  void Handle(PeerState& peer, const LinesHere& message);
   void Handle(PeerState& peer, const Dropped& message);
   void Handle(PeerState& peer, const DiskFailed& message);
   void Handle(PeerState& peer, const AttachmentReady& message);
@@ -182,6 +184,7 @@ class Leader : public control::PeerHandler {
   void ChangeFill(const FillRecord& fill, uint32_t client, uint32_t generation, uint32_t next,
                   bool done);
   void SendFill(const FillRecord& fill);
+  void TakeFillReport(uint32_t client, const FillReport& message);
   void StopFill(uint64_t lineage, uint32_t client, uint32_t generation);
   void Handle(PeerState& peer, const FillReport& message);
   void Handle(PeerState& peer, const SpaceAnswer& message);
@@ -191,6 +194,8 @@ class Leader : public control::PeerHandler {
   void Decide();
   void DecideMembers();
   void DecideFences(ChangeMembers& change);
+  void DecideEnding(ChangeMembers& change);
+  bool NameAgain(uint32_t chain, const LiveMembers& live, ChangeMembers& change) const;
   void DecideOpens();
   LiveMembers MembersNow(const ChangeMembers& change) const;
   void WatchDisks(Instant now);
@@ -234,13 +239,15 @@ class Leader : public control::PeerHandler {
   bool deciding_ = false;  // a change of members is in the log, not yet applied
   bool opening_ = false;   // the same for OpenChains
   bool settle_posted_ = false;
+  bool restoring_ = false;      // as the last settling found it
   std::set<std::string> news_;  // sections with a new version
   bool bases_changed_ = false;
   std::set<uint32_t> ejected_;                    // nodes that are to go down with the next command
   std::map<uint32_t, std::string> failed_disks_;  // that are to go out, and why
   std::map<uint32_t, OpenChains::One> ready_;     // chains that can open
-  std::set<uint64_t> finishing_;                  // fences whose FenceDone is in the log
-  std::map<uint32_t, Instant> down_since_;        // disks, as this leader saw it
+  std::set<uint32_t> ending_;     // whose epoch has hardly a version left: they are named again
+  std::set<uint64_t> finishing_;  // fences whose FenceDone is in the log
+  std::map<uint32_t, Instant> down_since_;  // disks, as this leader saw it
   LineProgress lines_;
   std::set<uint64_t> lines_changed_;  // that nodes may have to be told of
   bool all_lines_changed_ = false;    // or the nodes that have to be told
@@ -250,6 +257,13 @@ class Leader : public control::PeerHandler {
   uint64_t next_move_ = 1;
   std::map<uint64_t, std::pair<uint32_t, uint32_t>> fill_orders_;  // lineage: client, generation
   std::set<uint64_t> changing_fills_;
+  // What came while the fill was being changed, and from which client.
+  std::map<uint64_t, std::pair<uint32_t, FillReport>> late_reports_;
+  struct FailedFill {
+    std::string error;  // an alarm was raised
+    Instant rests_until;
+  };
+  std::map<uint64_t, FailedFill> failed_fills_;
   struct SpaceQuestion {
     Instant deadline;
     std::set<uint32_t> waits_for;  // nodes

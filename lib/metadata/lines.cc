@@ -47,6 +47,12 @@ Line State::WholeLine(uint64_t lineage, uint32_t known) const {
   return line;
 }
 
+bool State::IsLost(uint64_t lineage) const {
+  return std::ranges::any_of(cluster_.lost_lineages(), [&](const LineageRange& range) {
+    return range.first() <= lineage && lineage < range.end();
+  });
+}
+
 uint32_t State::NewestLayer(uint64_t lineage) const {
   auto it = layers_.all().lower_bound({lineage + 1, 0});
   if (it == layers_.all().begin()) return 0;
@@ -180,7 +186,7 @@ absl::Status State::CheckRoomForLayer(const Volume& volume) const {
 
 uint32_t State::AddLayer(const Volume& volume, uint64_t size_bytes, Outcome& out) {
   const uint64_t lineage = volume.lineage();
-  const uint32_t layer = NewestLayer(lineage) + 1;
+  const uint32_t layer = std::max(NewestLayer(lineage), cluster_.layers_above()) + 1;
   LayerRecord record;
   record.set_size_bytes(size_bytes);
   record.set_cut_bytes(size_bytes);
@@ -306,8 +312,12 @@ void State::DropLine(uint64_t lineage, Outcome& out) {
 void State::CutParent(uint64_t lineage, Outcome& out) {
   const FillRecord* fill = fills_.Find(lineage);
   if (fill == nullptr || !fill->done() || OldestLayer(lineage) < fill->layer()) return;
-  fills_.Erase(lineage);
   BumpLine(lineage, out);
+  ForgetParent(lineage, out);
+}
+
+void State::ForgetParent(uint64_t lineage, Outcome& out) {
+  fills_.Erase(lineage);
   Line line = *lines_.Find(lineage);
   const uint64_t parent = line.parent_lineage();
   const uint32_t layer = line.parent_layer();

@@ -174,5 +174,57 @@ TEST_F(MovesTest, SnapshotsStayBehindAndCanBeRevertedTo) {
   EXPECT_EQ(TableOf("v"), cluster.state().FindTemplate("two")->table());
 }
 
+// A snapshot is taken while the copies go into the layer before it; the layer after it takes the
+// rest. Reverting to it frees that layer, and with it what was copied there.
+TEST_F(MovesTest, ARevertBeginsTheCopyingAnew) {
+  ASSERT_TRUE(Retemplate("v", "two").ok());
+  cluster.Run(Duration::Seconds(4));  // its chains open
+  ASSERT_TRUE(cluster.Snapshot({"v"}).ok());
+  cluster.client(1).fills = true;
+  cluster.client(1).Kill(true);
+  cluster.client(1).Start();
+  cluster.Run(Duration::Seconds(8));
+  ASSERT_EQ(cluster.state().fills().size(), 1u) << "the snapshot still needs the parent";
+  ASSERT_TRUE(cluster.state().fills().begin()->second.done());
+  cluster.client(1).fills = false;
+  Command revert;
+  revert.mutable_revert_volume()->mutable_revert()->set_name("v");
+  revert.mutable_revert_volume()->mutable_revert()->set_to_snapshot("s-v");
+  ASSERT_TRUE(cluster.Do(revert).ok());
+  ASSERT_EQ(cluster.state().fills().size(), 1u);
+  EXPECT_FALSE(cluster.state().fills().begin()->second.done());
+  EXPECT_EQ(cluster.state().fills().begin()->second.next(), 0u);
+  EXPECT_TRUE(LineOf(Get("v")).has_foreign_parent());
+}
+
+TEST_F(MovesTest, AVolumeThatIsStillCopiedIsNotFrozen) {
+  ASSERT_TRUE(Retemplate("v", "two").ok());
+  cluster.Run(Duration::Seconds(4));
+  Command freeze;
+  freeze.mutable_freeze_volume()->mutable_freeze()->set_name("v");
+  EXPECT_EQ(ErrorName(cluster.Do(freeze).status()), "busy");
+  Fill();
+  EXPECT_TRUE(cluster.Do(freeze).ok());
+}
+
+TEST_F(MovesTest, CopyingThatFailsIsTriedAgainAfterARest) {
+  cluster.client(1).fills = true;
+  cluster.client(1).fill_error = "the medium has lost a block";
+  ASSERT_TRUE(Retemplate("v", "two").ok());
+  cluster.Run(Duration::Seconds(1));
+  const uint64_t applied = cluster.state().applied();
+  cluster.Run(Duration::Seconds(20));
+  EXPECT_LE(cluster.state().applied() - applied, 12u) << "it is tried without pause";
+  EXPECT_GE(cluster.client(1).fill_orders.size(), 3u);
+  const auto& alarms = cluster.leader().live().alarms();
+  EXPECT_EQ(
+      std::ranges::count_if(
+          alarms, [](const RaisedAlarm& a) { return a.text.find("lost a block") != a.text.npos; }),
+      1);
+  cluster.client(1).fill_error.clear();
+  cluster.Run(Duration::Seconds(8));
+  EXPECT_TRUE(cluster.state().fills().empty());
+}
+
 }  // namespace
 }  // namespace storpool::metadata

@@ -34,6 +34,8 @@ void Leader::OnNodeMessage(PeerState& peer, const ToMetadata& message) {
       return Handle(peer, message.member_bases());
     case ToMetadata::kLinesKept:
       return Handle(peer, message.lines_kept());
+    case ToMetadata::kLinesHere:
+      return Handle(peer, message.lines_here());
     case ToMetadata::kSpace:
       return Handle(peer, message.space());
     default:
@@ -72,6 +74,15 @@ void Leader::Handle(PeerState& peer, const Heartbeat& message) {
 }
 
 void Leader::Handle(PeerState& peer, const Subscribe& message) {
+  const auto lost = std::ranges::count_if(message.sections(), [&](const SectionVersion& s) {
+    return IsOfLostLine(state_, s.section());
+  });
+  if (lost > 0) {
+    AddAlarm(NameOf(peer),
+             absl::StrCat("has ", lost,
+                          " lines of layers that were made after the backup which was "
+                          "restored; they stay on its disks, and nobody can use them"));
+  }
   for (const SectionVersion& wanted : message.sections()) {
     if (!peer.sections.Add(wanted)) {
       sink_.Log(env::LogLevel::kWarning, "metadata",
@@ -101,7 +112,10 @@ void Leader::Handle(PeerState& peer, const OpenReady& message) {
 void Leader::Handle(PeerState& peer, const LevelFailed& message) {
   const ChainRecord* chain = state_.FindChain(message.chain());
   if (chain == nullptr || chain->config().named().epoch() != message.epoch()) return;
-  if (chain->config().named().opened()) return;
+  if (chain->config().named().opened()) {
+    if (message.without_disks().empty()) ending_.insert(message.chain());
+    return Changed();
+  }
   naming_.OnLevelFailed(message);
   AddAlarm(NameOf(peer),
            absl::StrCat("chain ", ToString(ChainId::FromRaw(message.chain())),
@@ -119,6 +133,16 @@ void Leader::Handle(PeerState& peer, const Raised& message) {
   if (!OwnsDisk(peer, message.disk())) return;
   fence_progress_.OnRaised(message);
   Changed();
+}
+
+void Leader::Handle(PeerState& peer, const LinesHere& message) {
+  if (peer.kind != Kind::kNode || !state_.cluster().restoring()) return;
+  Command command;
+  LinesFound& found = *command.mutable_lines_found();
+  found.set_node(peer.id);
+  *found.mutable_lines() = message.lines();
+  found.set_more(message.more());
+  Propose(std::move(command), [](absl::StatusOr<CommandResult>) {});
 }
 
 void Leader::Handle(PeerState& peer, const Dropped& message) {

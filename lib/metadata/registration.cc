@@ -91,7 +91,7 @@ absl::Status Leader::CheckRegister(const Register& message) const {
   if (message.nonce().empty() || !EqualDigests(proof, Bytes(message.proof()))) {
     return absl::PermissionDeniedError(
         absl::StrCat("it does not know the secret of cluster ", cluster.name(),
-                     "; copy the secret file of this cluster to it"));
+                     "; copy the cluster file of this cluster to it"));
   }
   if (message.process() == 0 || message.who_case() == Register::WHO_NOT_SET) {
     return absl::InvalidArgumentError("an incomplete Register");
@@ -184,6 +184,8 @@ void Leader::Welcome(PeerState& peer) {
   message.mutable_registered()->set_heartbeat_ms(
       static_cast<uint32_t>(options_.heartbeat.millis()));
   message.mutable_registered()->set_cluster_name(state_.cluster().name());
+  message.mutable_registered()->set_restoring(peer.kind == Kind::kNode &&
+                                              state_.cluster().restoring());
   peer.link->Send(message);
   if (peer.kind == Kind::kNode) {
     detection_.Heard(peer.id, reactor_.Now());

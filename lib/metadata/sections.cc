@@ -40,7 +40,9 @@ std::vector<Section> TablePages(const State& state, const std::string& name, uin
   std::vector<Section> pages(1);
   for (const ChainRecord* chain : newer) {
     if (pages.back().table().configs_size() == kConfigsPerPage) pages.emplace_back();
-    *pages.back().mutable_table()->add_configs() = chain->config();
+    NamedConfig& config = *pages.back().mutable_table()->add_configs();
+    config = chain->config();
+    config.clear_raises();  // members get them with the name
   }
   for (Section& page : pages) {
     page.set_version(known);  // until the last page
@@ -75,6 +77,7 @@ Section Attachments(const State& state, uint32_t client) {
     Volume& volume = *content.add_volumes();
     volume = state.Shown(*state.FindVolume(it->second));
     *volume.mutable_limits() = InForce(volume.limits(), volume.size_bytes());
+    if (state.cluster().restoring()) continue;  // nodes may know newer ones
     lines.insert(volume.lineage());
     for (uint64_t ancestor : state.Ancestors(volume.lineage())) lines.insert(ancestor);
   }
@@ -99,11 +102,18 @@ std::string TableSectionName(uint32_t table) { return absl::StrCat("table/", tab
 std::string LineSectionName(uint64_t lineage) { return absl::StrCat("line/", lineage); }
 std::string AttachmentsSectionName(uint32_t client) { return absl::StrCat("attachments/", client); }
 
+bool IsOfLostLine(const State& state, const std::string& section) {
+  uint64_t id = 0;
+  return Parse(section, kLine, id) && state.FindLine(id) == nullptr && state.IsLost(id);
+}
+
 std::vector<Section> SectionsAbove(const State& state, const std::string& name, uint64_t known) {
   uint64_t id = 0;
   std::vector<Section> result;
   const uint64_t version = state.SectionVersion(name);
   if (Parse(name, kLine, id)) {
+    // "Gone" would destroy what disks have; a line of the backup would hide what is newer.
+    if (state.cluster().restoring() || IsOfLostLine(state, name)) return result;
     const Line* line = state.FindLine(id);
     // A lineage that metadata never had is "gone" too.
     if (line == nullptr ? known < UINT32_MAX : line->version() > known) {
@@ -129,10 +139,14 @@ bool Subscriptions::Add(const SectionVersion& wanted) {
   const std::string& name = wanted.section();
   const bool section = name == "disks" || Parse(name, kTable, id) || Parse(name, kLine, id) ||
                        Parse(name, kAttachments, id);
-  if (!section || sent_.size() >= kSubscriptionsMax) return false;
+  if (!section || (sent_.size() >= kSubscriptionsMax && !sent_.contains(name))) return false;
   sent_[name] = wanted.version();
   added_.insert(name);
   return true;
+}
+
+void Subscriptions::AskAgain() {
+  for (const auto& [name, version] : sent_) added_.insert(name);
 }
 
 std::vector<Section> Subscriptions::TakeNews(const State& state,

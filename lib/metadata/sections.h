@@ -27,6 +27,8 @@ inline constexpr size_t kSubscriptionsMax = 65536;
 
 std::string TableSectionName(uint32_t table);
 std::string LineSectionName(uint64_t lineage);
+// Whether it is the section of a line that was lost by a restore (State::IsLost).
+bool IsOfLostLine(const State& state, const std::string& section);
 std::string AttachmentsSectionName(uint32_t client);
 
 // A line for a reader that has version `known` of it (0: nothing): only what changed, if that is
@@ -42,6 +44,8 @@ class Subscriptions {
  public:
   // False if it asks for too much or for something that is no section.
   bool Add(const SectionVersion& wanted);
+  // As if all were added once more: what could not be told may be by now.
+  void AskAgain();
   // Of the sections that `changed` and those that were added since: what is newer than what was
   // sent; counts it as sent.
   std::vector<Section> TakeNews(const State& state, const std::set<std::string>& changed);

@@ -72,8 +72,8 @@ bool Leader::MayHold(const OperationRecord& operation, Hold& hold) {
   bool ready = true;
   for (const auto& one : operation.snapshots()) {
     ready = ready && lines_.IsDurable(state_, one.snapshot().lineage(), one.version());
-    const AttachmentRecord* writer = state_.WriterOf(one.volume());
-    if (writer == nullptr || writer->attachment().layer() >= one.next_layer()) continue;
+    const AttachmentRecord* writer = state_.WriterBelow(one.volume(), one.next_layer());
+    if (writer == nullptr) continue;
     const Attachment& a = writer->attachment();
     if (!a.granted()) {
       ready = false;  // its fence is under way

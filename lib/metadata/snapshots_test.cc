@@ -464,5 +464,19 @@ TEST_F(SnapshotsTest, AFillMakesACloneIndependent) {
   EXPECT_EQ(cluster.state().Clones(Get("v").lineage(), 1), 0u);
 }
 
+// A second writer would not be held: the snapshot would be sealed under it.
+TEST_F(SnapshotsTest, NobodyIsAttachedToWriteWhileASnapshotIsMade) {
+  Attach("v", 2);
+  cluster.client(2).holds = false;
+  ASSERT_TRUE(cluster.Snapshot({"v"}).ok());
+  ASSERT_EQ(cluster.state().operations().size(), 1u);
+  Command attach;
+  attach.mutable_attach()->set_volume("v");
+  attach.mutable_attach()->set_client(1);
+  EXPECT_EQ(ErrorName(cluster.Do(attach).status()), "busy");
+  attach.mutable_attach()->set_rights(READ_ONLY);
+  EXPECT_TRUE(cluster.Do(attach).ok());
+}
+
 }  // namespace
 }  // namespace storpool::metadata

@@ -75,6 +75,7 @@ Outcome State::Apply(uint64_t index, const Command& command) {
   index_ = index;
   Outcome out;
   out.status = Dispatch(command, out);
+  if (out.status.ok()) NameFenced(out);
   SP_CHECK(out.status.ok() || batch_.empty());  // what fails changes nothing
   out.result.set_generation(cluster_.generation());
   batch_.Put(kAppliedKey, EncodeKey(index));
@@ -126,8 +127,10 @@ absl::Status State::Dispatch(const Command& command, Outcome& out) {
       return Do(command.fence_done(), out);
     case Command::kDropsDone:
       return Do(command.drops_done(), out);
-    case Command::kEndRestore:
-      return Do(command.end_restore(), out);
+    case Command::kLinesFound:
+      return Do(command.lines_found(), out);
+    case Command::kForgetService:
+      return Do(command.forget_service(), out);
     case Command::kEjectDisk:
       return Do(command.eject_disk(), out);
     case Command::kUpdateDisk:

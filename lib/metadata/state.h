@@ -43,6 +43,7 @@ struct Outcome {
   absl::Status status;
   CommandResult result;
   Events events;
+  std::set<uint32_t> fenced_tables;  // by this command; their unopened chains are named at its end
 };
 
 class State {
@@ -117,8 +118,9 @@ class State {
   bool IsAncestor(const Volume& snapshot, const Volume& volume) const;
   std::set<uint32_t> DisksOfTable(uint32_t table) const;  // also members that are away
   bool AllOpen(uint32_t table) const;                     // the newest name of each chain is open
-  // The read-write attachment of the volume, nullptr if there is none: the first of several.
-  const AttachmentRecord* WriterOf(uint64_t volume) const;
+  // A read-write session of the volume that may write a layer older than `layer`; nullptr if there
+  // is none.
+  const AttachmentRecord* WriterBelow(uint64_t volume, uint32_t layer) const;
   const BucketRecord* FindBucket(std::string_view name) const;
   const PlacementGroup* FindGroup(std::string_view name) const;
   const Template* FindTemplate(std::string_view name) const;
@@ -128,7 +130,13 @@ class State {
   absl::StatusOr<Volume> FindVolume(std::string_view name) const;
   // It must be a snapshot, or must be none.
   absl::StatusOr<Volume> FindVolume(std::string_view name, bool snapshot) const;
+  // Whether nothing stands in the way of deleting it.
+  absl::Status CheckDeletable(const Volume& volume) const;
+  // A volume or a snapshot; with `snapshot` the latter only.
+  absl::StatusOr<Volume> FindAttachable(std::string_view name, bool snapshot) const;
   const Volume* FindVolume(uint64_t id) const { return volumes_.Find(id); }
+  // It was made after a backup that was restored since: no word of metadata about it counts.
+  bool IsLost(uint64_t lineage) const;
   // As people and clients see it: with the name of its template, "*name" while it is deleted.
   Volume Shown(const Volume& volume) const;
   Attachment Shown(const AttachmentRecord& record) const;
@@ -178,7 +186,12 @@ class State {
   Result Do(const AttachmentChanged& c, Outcome& out);
   Result Do(const FenceDone& c, Outcome& out);
   Result Do(const DropsDone& c, Outcome& out);
-  Result Do(const EndRestore& c, Outcome& out);
+  Result Do(const ForgetService& c, Outcome& out);
+  Result ForgetNode(uint32_t id, Outcome& out);
+  Result ForgetClient(uint32_t id, Outcome& out);
+  Result Do(const LinesFound& c, Outcome& out);
+  void TakeFound(const Line& found, Outcome& out);
+  void NoLongerAwait(uint32_t node, Outcome& out);
   Result Do(const EjectDisk& c, Outcome& out);
   Result Do(const UpdateDisk& c, Outcome& out);
   Result Do(const SetRelocator& c, Outcome& out);
@@ -230,6 +243,7 @@ class State {
   void Name(ChainRecord record, std::vector<ChainMember> members, Outcome& out);
   // The same members again.
   void NameAgain(ChainRecord record, Outcome& out);
+  void PutFormer(uint32_t disk, uint32_t chain);
   absl::Status CheckName(const ChainRecord& record, const NameChain& c) const;
   void DiskBecomes(uint32_t disk, Disk::State state, const std::string& reason, int64_t seconds,
                    Outcome& out);
@@ -260,6 +274,7 @@ class State {
   void Collect(uint64_t lineage, uint32_t layer, Outcome& out);
   void RemoveLayer(uint64_t lineage, uint32_t layer, uint32_t into, Outcome& out);
   void DropLine(uint64_t lineage, Outcome& out);
+  void ForgetParent(uint64_t lineage, Outcome& out);
   void CutParent(uint64_t lineage, Outcome& out);
 
   // apply_volumes.cc
@@ -278,7 +293,6 @@ class State {
   absl::Status UpdateSnapshotParts(const VolumeUpdateRequest& update, Volume& volume) const;
   absl::Status CheckResize(const Volume& volume, uint64_t size_bytes, bool shrink_ok) const;
   void Resize(Volume& volume, uint64_t size_bytes, Outcome& out);
-  absl::Status CheckDeletable(const Volume& volume) const;
   void DeleteSnapshot(Volume snapshot, Outcome& out);
 
   // apply_snapshots.cc
@@ -321,6 +335,8 @@ class State {
   void PutAttachment(const AttachmentRecord& record);
   void FindBehind(uint64_t volume);
   void StartFence(Attachment attachment, FenceRecord::Purpose purpose, Outcome& out);
+  void NameFenced(Outcome& out);
+  void SetFloors(Attachment& a) const;
   void RemoveAttachment(uint64_t volume, uint32_t client, Outcome& out);
   void DropFencesOf(uint64_t volume, uint32_t client);
 

@@ -9,6 +9,7 @@ namespace {
 
 // Messages stay far below gRPC's limit of 4 MiB.
 constexpr int kConfigsPerMessage = 1024;
+constexpr int kRaisesPerMessage = 1 << 16;
 constexpr int kDropsPerMessage = 4096;
 
 bool Has(const ChainConfig& config, uint32_t disk) {
@@ -20,6 +21,7 @@ bool Has(const ChainConfig& config, uint32_t disk) {
 
 void Leader::SendNames(const std::set<uint32_t>& chains) {
   std::map<uint32_t, FromMetadata> by_node;
+  std::map<uint32_t, int> raises_in;  // what is collected for a node
   const auto send = [&](uint32_t node, FromMetadata& message) {
     if (PeerState* peer = FindPeer(Kind::kNode, node)) peer->link->Send(message);
     message.Clear();
@@ -32,7 +34,12 @@ void Leader::SendNames(const std::set<uint32_t>& chains) {
       if (m.role() != CHAIN_ROLE_SERVING || disk == nullptr) continue;  // R21: syncing ones not
       FromMetadata& message = by_node[disk->disk().node()];
       *message.mutable_names()->add_configs() = chain->config();
-      if (message.names().configs_size() == kConfigsPerMessage) send(disk->disk().node(), message);
+      int& raises = raises_in[disk->disk().node()];
+      raises += chain->config().raises_size();
+      if (message.names().configs_size() < kConfigsPerMessage && raises < kRaisesPerMessage)
+        continue;
+      send(disk->disk().node(), message);
+      raises = 0;
     }
   }
   for (auto& [node, message] : by_node) {
@@ -83,32 +90,43 @@ void Leader::SendRaise(const FenceRecord& fence) {
 }
 
 void Leader::SendDrops(const std::set<uint32_t>& disks) {
-  std::map<uint32_t, DropOrder> orders;  // by node
+  std::map<uint32_t, std::vector<DropOrder>> orders;  // by node
+  const auto page_for = [&](uint32_t node) -> DropOrder& {
+    std::vector<DropOrder>& pages = orders[node];
+    const auto is_full = [](const DropOrder& order) {
+      return order.lineages_size() + order.former_chains_size() + order.gone_chains_size() >=
+             kDropsPerMessage;
+    };
+    if (pages.empty() || is_full(pages.back())) pages.emplace_back();
+    return pages.back();
+  };
   for (uint32_t id : disks) {
     const DiskRecord* disk = state_.FindDisk(id);
     if (disk == nullptr) continue;
     for (const auto& [lineage, drop] : state_.drops()) {
       if (std::find(drop.disks().begin(), drop.disks().end(), id) == drop.disks().end()) continue;
-      DropOrder& order = orders[disk->disk().node()];
-      if (order.lineages_size() < kDropsPerMessage) order.add_lineages(lineage);
+      page_for(disk->disk().node()).add_lineages(lineage);
     }
     for (const auto& [key, former] : state_.formers()) {
       if (former.disk() != id) continue;
       const ChainRecord* chain = state_.FindChain(former.chain());
-      // Only on an opened epoch without it (5.7).
-      if (chain == nullptr || Has(chain->config().last_opened(), id)) continue;
-      DropOrder& order = orders[disk->disk().node()];
-      if (order.former_chains_size() < kDropsPerMessage) {
-        *order.add_former_chains() = chain->config().last_opened();
+      if (chain == nullptr) {
+        page_for(disk->disk().node()).add_gone_chains(former.chain());
+        continue;
       }
+      // Only on an opened epoch without it (5.7).
+      if (Has(chain->config().last_opened(), id)) continue;
+      *page_for(disk->disk().node()).add_former_chains() = chain->config().last_opened();
     }
   }
-  for (auto& [node, order] : orders) {
+  for (auto& [node, pages] : orders) {
     PeerState* peer = FindPeer(Kind::kNode, node);
     if (peer == nullptr) continue;
-    FromMetadata message;
-    *message.mutable_drop() = std::move(order);
-    peer->link->Send(message);
+    for (DropOrder& order : pages) {
+      FromMetadata message;
+      *message.mutable_drop() = std::move(order);
+      peer->link->Send(message);
+    }
   }
 }
 

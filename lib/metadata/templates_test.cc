@@ -69,6 +69,10 @@ TEST_F(TemplatesTest, ADeletedTemplateLeavesWhatLivesAsItIs) {
   cluster.Run(Duration::Seconds(1));
   EXPECT_EQ(cluster.state().FindTable(table), nullptr);
   EXPECT_TRUE(cluster.state().chains().empty());
+  // And every disk drops its chains, or it would run them for ever.
+  cluster.Run(Duration::Seconds(1));
+  EXPECT_TRUE(cluster.state().formers().empty());
+  for (uint32_t id : {1, 2, 3}) EXPECT_EQ(cluster.node(id).former_chains.size(), 64u);
 }
 
 TEST_F(TemplatesTest, ATemplateThatNobodyUsesGoesWithItsTable) {
@@ -127,6 +131,27 @@ TEST_F(TemplatesTest, AGroupInUseStaysAndItsUsersAreNamed) {
   ASSERT_TRUE(Do(DeleteTemplate("u")).ok());
   cluster.Run(Duration::Seconds(1));
   EXPECT_TRUE(Do(DeleteGroup("default")).ok());
+}
+
+TEST_F(TemplatesTest, TheSnapshotThatIsAParentDoesNotExpireAndCostsNothing) {
+  cluster.Standard();
+  ASSERT_TRUE(cluster.CreateVolume("v").ok());
+  Command take;
+  SnapshotCreateRequest& create = *take.mutable_create_snapshots()->mutable_create();
+  create.add_volumes()->set_volume("v");
+  create.mutable_volumes(0)->set_name("golden");
+  create.set_delete_at_seconds(1);
+  ASSERT_TRUE(cluster.Do(take).ok());
+  Command make;
+  make.mutable_create_template()->set_name("of-golden");
+  make.mutable_create_template()->set_parent("golden");
+  make.mutable_create_template()->set_replication(3);
+  ASSERT_TRUE(cluster.Do(make).ok());
+  cluster.Run(Duration::Seconds(1));
+  const uint64_t applied = cluster.state().applied();
+  cluster.Run(Duration::Seconds(5));
+  EXPECT_EQ(cluster.state().applied(), applied);
+  EXPECT_TRUE(cluster.state().FindVolume("golden").ok());
 }
 
 }  // namespace

@@ -54,6 +54,10 @@ absl::StatusOr<Volume> State::FindVolume(std::string_view name, bool snapshot) c
                                          snapshot ? "volume" : "snapshot"));
 }
 
+absl::StatusOr<Volume> State::FindAttachable(std::string_view name, bool snapshot) const {
+  return snapshot ? FindVolume(name, true) : FindVolume(name);
+}
+
 absl::Status State::CheckName(const std::string& name, bool snapshot) const {
   if (name.empty()) return absl::OkStatus();  // its global id names it
   const absl::Status valid =

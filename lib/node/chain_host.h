@@ -49,10 +49,11 @@ class ChainHost {
   ChainHost(Services& services, DiskHost& disk, const ChainRecord& record,
             std::optional<model::NamedConfig> config);
 
-  // Calls step(replica, now, effects) and executes what comes of it.
+  // Calls step(replica, now, effects) and executes what comes of it. `now` is this moment, not the
+  // turn's beginning: a lease that ended in between covers no read (5.4).
   template <class F>
   void Step(F&& step) {
-    step(replica_, services_.reactor.Now(), effects_);
+    step(replica_, services_.reactor.clock().Now(), effects_);
     if (!running_) Run();
   }
 

@@ -203,6 +203,7 @@ void DiskHost::OnFailed(const absl::Status& status) {
   services_.Log(env::LogLevel::kError, absl::StrCat("disk ", own_.disk.value(), " (", name_,
                                                     ") failed: ", std::string(status.message()),
                                                     "; it is out, replace it"));
+  services_.peers->Withdraw(own_.disk);
   services_.metadata->DiskFailed(own_.disk, std::string(status.message()));
   for (auto& [chain, host] : chains_) {
     host->Step(

@@ -38,7 +38,8 @@ void Leases::NameAgainst(DiskId tail, ChainId chain, Epoch epoch) {
 }
 
 wire::PromiseAnswer Leases::OnRequest(NodeId node, const wire::PromiseRequest& request) {
-  return granter_.OnRequest(Key(node), request, services_.reactor.Now());
+  // It came in this turn: who asked counts from later than the turn's beginning.
+  return granter_.OnRequest(Key(node), request, services_.reactor.clock().Now());
 }
 
 void Leases::OnAnswer(NodeId node, const wire::PromiseAnswer& answer) {
@@ -82,7 +83,7 @@ void Leases::AskDue() {
   if (wanted_until_ <= now) return ask_.Stop();
   Instant next = Instant::Max();
   for (NodeId node : asked_) {
-    const bool here = node == services_.self;  // another disk of this node serves too
+    const bool here = node == services_.self;                // another disk of this node serves too
     if (!here && !services_.peers->IsReady(node)) continue;  // OnPeerReady comes back to it
     if (holder_.NextAsk(Key(node)) <= now) {
       const wire::PromiseRequest request = holder_.Ask(Key(node), now);

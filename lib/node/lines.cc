@@ -14,6 +14,7 @@ namespace storpool::node {
 namespace {
 
 constexpr int kLinesPerReport = 1000;
+constexpr size_t kLinesBytes = 1u << 20;  // a message is sent once it has so many
 
 }  // namespace
 
@@ -26,7 +27,7 @@ std::string Lines::SectionName(LineageId lineage) { return absl::StrCat("line/",
 
 void Lines::LoadFrom(DiskHost& disk) {
   for (const auto& [lineage, line] : disk.store().lines()) {
-    wanted_.insert(lineage);
+    if (!line.dropped) wanted_.insert(lineage);
     highest_lineage_ = std::max(highest_lineage_, lineage.value());
     highest_volume_ = std::max(highest_volume_, line.volume.value());
     directory_.Apply(line);
@@ -64,7 +65,11 @@ void Lines::OnChanged(const directory::Changes& changes) {
   for (LineageId lineage : changes.lines) {
     const model::Line* line = Find(lineage);
     if (line == nullptr) continue;
-    wanted_.insert(lineage);
+    if (line->dropped) {  // nothing comes after that
+      wanted_.erase(lineage);
+    } else {
+      wanted_.insert(lineage);
+    }
     Keep(*line);
     services_.chains->StepAll([&](chain::Replica& r, Instant now, chain::Effects& out) {
       r.OnLineKnown(*line, now, out);
@@ -101,6 +106,28 @@ void Lines::ReportAll() {
   for (LineageId lineage : ordered_) {
     for (DiskHost* disk : services_.chains->disks()) QueueReport(disk->id(), lineage);
   }
+}
+
+void Lines::SayHere() {
+  std::map<LineageId, const model::Line*> newest;
+  for (DiskHost* disk : services_.chains->disks()) {
+    if (disk->failed()) continue;
+    for (const auto& [lineage, line] : disk->store().lines()) {
+      const model::Line*& known = newest[lineage];
+      if (known == nullptr || known->version < line.version) known = &line;
+    }
+  }
+  ToMetadata message;
+  LinesHere& here = *message.mutable_lines_here();
+  here.set_more(true);
+  for (const auto& [lineage, line] : newest) {
+    *here.add_lines() = control::ToMessage(*line);
+    if (message.ByteSizeLong() < kLinesBytes) continue;
+    services_.metadata->Send(message);
+    here.clear_lines();
+  }
+  here.set_more(false);
+  services_.metadata->Send(message);
 }
 
 void Lines::ReportProgress() {

@@ -46,11 +46,14 @@ class Lines {
   void OnOrder(const LineOrder& order);
   // Says it of all that was ordered: after each registration.
   void ReportAll();
+  // Says which lines the disks have, to metadata that may have forgotten some (R22).
+  void SayHere();
   // How far the hand-overs under way are: with each heartbeat.
   void ReportProgress();
   // A disk has come further with this line.
   void OnKept(DiskHost& disk, LineageId lineage);
 
+  // What metadata is asked for after each registration: all that are known and not dropped.
   const std::set<LineageId>& wanted() const { return wanted_; }
   uint64_t highest_lineage() const { return highest_lineage_; }
   uint64_t highest_volume() const { return highest_volume_; }

@@ -129,20 +129,29 @@ void MetadataSession::OnDrop(const DropOrder& order) {
 // A disk that has nothing of a chain has dropped it: it was made anew, or the answer was lost (R8).
 void MetadataSession::DropChains(const DropOrder& order) {
   std::map<DiskId, std::vector<ChainId>> without;
-  for (const ChainConfig& message : order.former_chains()) {
-    const absl::StatusOr<model::ChainConfig> config = control::ToModel(message);
-    if (!config.ok()) continue;
+  const auto drop = [&](const model::ChainConfig& config) {
     for (DiskHost* disk : services_.chains->disks()) {
-      if (disk->failed() || config->Find(disk->id()) != nullptr) continue;
-      ChainHost* host = disk->Find(config->chain);
+      if (disk->failed() || config.Find(disk->id()) != nullptr) continue;
+      ChainHost* host = disk->Find(config.chain);
       if (host == nullptr) {
-        without[disk->id()].push_back(config->chain);
+        without[disk->id()].push_back(config.chain);
         continue;
       }
       host->Step([&](chain::Replica& r, Instant now, chain::Effects& out) {
-        r.OnDiscard(*config, now, out);
+        r.OnDiscard(config, now, out);
       });
     }
+  };
+  for (const ChainConfig& message : order.former_chains()) {
+    const absl::StatusOr<model::ChainConfig> config = control::ToModel(message);
+    if (config.ok()) drop(*config);
+  }
+  for (uint32_t raw : order.gone_chains()) {  // as an epoch without any member
+    model::ChainConfig nobody;
+    nobody.chain = ChainId::FromRaw(raw);
+    nobody.epoch = Epoch(kEpochMax);
+    nobody.opened = true;
+    drop(nobody);
   }
   for (const auto& [disk, chains] : without) Discarded(disk, chains);
 }

@@ -107,6 +107,8 @@ void MetadataSession::OnLinkMessage(const FromMetadata& message) {
     OnRefused(message.refused());
   } else if (message.has_registered()) {
     OnRegistered(message.registered());
+  } else if (!registered_) {
+    return;  // of a leader that this node does not follow
   } else if (message.has_names()) {
     OnNames(message.names());
   } else if (message.has_opened()) {
@@ -142,8 +144,8 @@ void MetadataSession::OnRefused(const Refused& refused) {
 
 void MetadataSession::OnRegistered(const Registered& registered) {
   if (registered.term() < term_) {
-    services_.Log(env::LogLevel::kWarning, "a metadata leader of the past answered; ignored");
-    return;
+    services_.Log(env::LogLevel::kWarning, "a metadata leader of the past answered; asked again");
+    return register_again_.StartIn(kRegisterAgain);
   }
   term_ = registered.term();
   registered_ = true;
@@ -153,6 +155,7 @@ void MetadataSession::OnRegistered(const Registered& registered) {
   if (registered.heartbeat_ms() > 0) {
     beat_every_ = Duration::Millis(std::max(registered.heartbeat_ms(), kHeartbeatMsMin));
   }
+  if (registered.restoring()) services_.lines->SayHere();
   ToMetadata message;
   Subscribe& subscribe = *message.mutable_subscribe();
   const auto add = [&](const std::string& section) {
@@ -188,11 +191,6 @@ void MetadataSession::Beat() {
     room.set_read_bytes(counters.read_bytes);
     room.set_writes(counters.writes);
     room.set_written_bytes(counters.written_bytes);
-  }
-  for (const auto& [section, version] : directory_.section_versions()) {
-    SectionVersion& known = *beat.add_sections();
-    known.set_section(section);
-    known.set_version(version);
   }
   Send(message);
   if (beats_ % kBeatsPerBases == 0) SendBases();

@@ -73,6 +73,28 @@ TEST_F(ThreeNodes, WritesAreOnAllAndReadAtTheTail) {
   }
 }
 
+TEST_F(ThreeNodes, WhoAsksForStatesGetsNoData) {
+  ASSERT_EQ(client->Write(1, 0, Bytes(1)), wire::Result::kOk);
+  ASSERT_EQ(client->Write(1, 2, Bytes(2)), wire::Result::kOk);
+  wire::ReadRequest r;
+  r.chain = cluster.chain();
+  r.epoch = cluster.opened().epoch;
+  r.session = {VolumeId(9), ClientId(1), Generation(1)};
+  r.number = 1000;
+  r.line_version = LineVersion(1);
+  r.lineage = cluster.line().lineage;
+  r.blocks = {0, 3};
+  r.states_only = true;
+  client->Send(3, r);
+  ASSERT_TRUE(cluster.RunUntil(Duration::Seconds(1), [&] { return client->reads.contains(1000); }));
+  const wire::ReadAnswer& answer = client->reads[1000];
+  EXPECT_EQ(answer.result, wire::Result::kOk);
+  EXPECT_EQ(answer.blocks, 3u);
+  EXPECT_EQ(answer.data[0], 5u);
+  EXPECT_EQ(answer.payload.size(), 0u);
+  EXPECT_EQ(answer.checksums.size(), 0u);
+}
+
 TEST_F(ThreeNodes, ManyWritesAtOnce) {
   for (uint32_t i = 0; i < 200; ++i) client->StartWrite(1, i, Bytes(i));
   ASSERT_TRUE(
@@ -257,6 +279,20 @@ TEST_F(ThreeNodes, BasesAreReportedAsFarAsTheyAreDurable) {
   cluster.RunFor(Duration::Seconds(4));
   EXPECT_EQ(CountRole(cluster, 3, chain::ReplicaStatus::Role::kSyncing), 1u);
   EXPECT_EQ(base_of(3), Version(Epoch(2), 1));  // scanned in full: the source's W at its beginning
+}
+
+TEST_F(ThreeNodes, AChainOfATableThatIsNoMoreIsDropped) {
+  ASSERT_EQ(client->Write(1, 0, Bytes(1)), wire::Result::kOk);
+  FromMetadata order;
+  order.mutable_drop()->add_gone_chains(cluster.chain().raw());
+  cluster.Broadcast(order);
+  cluster.RunFor(Duration::Millis(100));
+  for (uint16_t id : {1, 2, 3}) {
+    EXPECT_EQ(CountRole(cluster, id, chain::ReplicaStatus::Role::kNone), 1u);
+  }
+  const ToMetadata* sent = LastSent(cluster, [](const ToMetadata& m) { return m.has_dropped(); });
+  ASSERT_NE(sent, nullptr);
+  EXPECT_EQ(sent->dropped().former_chains(0), cluster.chain().raw());
 }
 
 TEST_F(ThreeNodes, AChainThatIsNotHereCountsAsDropped) {

@@ -77,6 +77,9 @@ class Peers::Peer : public link::Connection::Handler {
     s.Log(env::LogLevel::kInfo, absl::StrCat("connected with ", connection.peer_name()));
     for (const wire::DiskHere& disk : hello.disks) {
       if (disk.disk.value() > kDiskIdMax) continue;
+      Incarnation& newest = peers_.incarnations_[disk.disk.value()];
+      if (disk.incarnation < newest) continue;  // it has lived on at another node since
+      newest = disk.incarnation;
       disks_.push_back(disk.disk);
       peers_.by_disk_[disk.disk.value()] = this;
       peers_.node_of_disk_[disk.disk.value()] = node_.value();
@@ -112,7 +115,8 @@ class Peers::Peer : public link::Connection::Handler {
     const std::vector<DiskId> disks = std::move(disks_);
     disks_.clear();
     for (DiskId disk : disks) {
-      if (peers_.by_disk_[disk.value()] == this) peers_.by_disk_[disk.value()] = nullptr;
+      if (peers_.by_disk_[disk.value()] != this) continue;  // it has moved to another node
+      peers_.by_disk_[disk.value()] = nullptr;
       s.chains->StepAll([&](chain::Replica& r, Instant now, chain::Effects& out) {
         r.OnMemberLost(disk, now, out);
       });
@@ -139,14 +143,19 @@ class Peers::Peer : public link::Connection::Handler {
   env::Timer timer_;
 };
 
-Peers::Peers(Services& services, const link::Local& local, env::Network& network)
+Peers::Peers(Services& services, link::Local& local, env::Network& network)
     : services_(services),
       local_(local),
       network_(network),
       by_disk_(kDiskIdMax + 1, nullptr),
+      incarnations_(kDiskIdMax + 1),
       node_of_disk_(kDiskIdMax + 1, -1) {}
 
 Peers::~Peers() = default;
+
+void Peers::Withdraw(DiskId disk) {
+  std::erase_if(local_.self.disks, [&](const wire::DiskHere& here) { return here.disk == disk; });
+}
 
 void Peers::Stop() {
   stopped_ = true;

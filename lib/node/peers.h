@@ -23,7 +23,7 @@ class ChainHost;
 
 class Peers {
  public:
-  Peers(Services& services, const link::Local& local, env::Network& network);
+  Peers(Services& services, link::Local& local, env::Network& network);
   ~Peers();
 
   // Where nodes and disks are, as metadata or a disk's note says.
@@ -40,6 +40,8 @@ class Peers {
   }
   bool IsReady(NodeId node) const { return Ready(node) != nullptr; }
   std::optional<NodeId> NodeOf(DiskId disk) const;
+  // A disk of this node has failed: it is offered to nobody any more. It may turn up elsewhere.
+  void Withdraw(DiskId disk);
   // Tells a new replica which disks are connected.
   void Introduce(ChainHost& host) const;
   void Stop();
@@ -52,12 +54,13 @@ class Peers {
   void OnMessage(Peer& peer, wire::Message&& message);
 
   Services& services_;
-  const link::Local& local_;
+  link::Local& local_;
   env::Network& network_;
   bool stopped_ = false;
   std::map<NodeId, std::unique_ptr<Peer>> peers_;
-  std::vector<Peer*> by_disk_;     // [disk]: connected through it; nullptr
-  std::vector<int> node_of_disk_;  // [disk]; -1: unknown
+  std::vector<Peer*> by_disk_;             // [disk]: connected through it; nullptr
+  std::vector<Incarnation> incarnations_;  // [disk]: the newest that a hello has named
+  std::vector<int> node_of_disk_;          // [disk]; -1: unknown
 };
 
 }  // namespace storpool::node

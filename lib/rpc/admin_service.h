@@ -24,6 +24,7 @@ class AdminService final : public storpool::Admin::CallbackService {
   SP_ADMIN_CALL(Status, StatusRequest, StatusAnswer)
   SP_ADMIN_CALL(ServiceList, ServiceListRequest, ServiceListAnswer)
   SP_ADMIN_CALL(DiskList, DiskListRequest, DiskListAnswer)
+  SP_ADMIN_CALL(ServiceForget, ServiceForgetRequest, ChangeAnswer)
   SP_ADMIN_CALL(DiskForget, DiskForgetRequest, ChangeAnswer)
   SP_ADMIN_CALL(DiskEject, DiskEjectRequest, ChangeAnswer)
   SP_ADMIN_CALL(DiskUpdate, DiskUpdateRequest, ChangeAnswer)

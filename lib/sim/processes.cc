@@ -209,7 +209,8 @@ struct SimClient::Life final : client::ClientEvents {
                 .name = host,
                 .cluster = site.cluster,
                 .secret = site.secret,
-                .nbd_address = ""},
+                .nbd_address = "",
+                .version = ""},
                *reactor, channels, entropy, log, pool, metadata, *this) {
     local.self.cluster = site.cluster;
     local.self.is_client = true;

@@ -105,7 +105,7 @@ struct ReadRequest {
   LineVersion line_version;
   LineageId lineage;
   ChunkIndex chunk;
-  LayerId layer;
+  LayerId layer;  // LayerId(): the newest that the tail knows
   BlockRange blocks;
   bool states_only = false;  // the answer has states, but neither payload nor checksums
 };

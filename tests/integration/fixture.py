@@ -1,6 +1,7 @@
 """Clusters for tests: the programs from the runfiles, a folder of the test's own, short waits."""
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import threading
@@ -22,14 +23,22 @@ def programs():
     return {name: os.path.abspath(path) for name, path in PROGRAMS.items()}
 
 
+def end_in_order(number, frame):
+    """SIGTERM becomes an exit, so that a `with` ends its daemons and removes its folder."""
+    sys.exit(128 + number)
+
+
 class RunningCluster:
-    """with RunningCluster() as cluster: three nodes, a volume of `size_mib` that is attached."""
+    """with RunningCluster() as cluster: three nodes, a volume of `size_mib` that is attached.
+
+    A SIGTERM ends the program, and its daemons with it."""
 
     def __init__(self, size_mib=256, disk_size="768M", replication=3, nodes=3, disks_per_node=1):
         self.size_mib, self.disk_size, self.nodes = size_mib, disk_size, nodes
         self.replication, self.disks_per_node = replication, disks_per_node
 
     def __enter__(self):
+        signal.signal(signal.SIGTERM, end_in_order)
         self.folder = tempfile.mkdtemp(prefix="storpool-", dir=os.environ.get("TEST_TMPDIR"))
         self.cluster = Cluster(self.folder, programs(), nodes=self.nodes,
                                disks_per_node=self.disks_per_node, disk_size=self.disk_size,
