@@ -32,6 +32,7 @@ using ClientRef = uint64_t;
 
 struct AppendEntry {
   Entry entry;
+  bool heals = false;  // damaged bytes of this version: it needs no room
 };
 // The shell encodes `config`: it comes back, decoded, when the replica is built again.
 struct AppendAdopt {

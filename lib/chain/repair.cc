@@ -13,7 +13,7 @@ void Deliver(ReplicaState& s, uint64_t id, const Entry* entry, Instant now, Effe
   const Repair repair = *s.repairs.Find(id);
   s.repairs.Free(id);
   if (entry != nullptr && entry->version <= s.committed && repair.damaged.layer != LayerId()) {
-    Append(s, out, AppendEntry{*entry});  // healed, committed on arrival
+    Append(s, out, AppendEntry{*entry, /*heals=*/true});  // committed on arrival
   }
   if (repair.waiting == 0) {
     if (!OnSyncRepaired(s, id, entry, now, out)) OnFetchRepaired(s, id, entry, now, out);

@@ -56,7 +56,7 @@ struct Dispatch {
   void operator()(wire::SyncOpen& m) { OnSyncOpen(s, m, out); }
   void operator()(wire::SyncBegin& m) { OnSyncBegin(s, m, out); }
   void operator()(wire::SyncStream& m) { OnSyncStream(s, std::move(m), now, out); }
-  void operator()(wire::SyncScan& m) { OnSyncScanned(s, std::move(m), out); }
+  void operator()(wire::SyncScan& m) { OnSyncScanned(s, std::move(m), now, out); }
   void operator()(wire::SyncChunkEnd& m) { OnSyncChunkEnd(s, m, out); }
   void operator()(wire::SyncScanEnd& m) { OnSyncScanEnd(s, m, out); }
   void operator()(wire::SyncAck& m) { OnSyncAck(s, m, now, out); }

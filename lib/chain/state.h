@@ -314,6 +314,7 @@ struct ReplicaState {
   Version horizon;         // of this epoch
   std::vector<SyncSource> sync_sources;
   SyncTarget sync_target;
+  Instant sync_from;  // the next one: this disk was full
   std::vector<FetchServe> fetch_serves;
 
   uint64_t last_query = 0;

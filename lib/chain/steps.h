@@ -202,7 +202,7 @@ void StartSync(ReplicaState& s, Instant now, Effects& out);
 void OnSyncRoom(ReplicaState& s, uint64_t bytes, bool granted, Instant now, Effects& out);
 void OnSyncBegin(ReplicaState& s, const wire::SyncBegin& begin, Effects& out);
 void OnSyncStream(ReplicaState& s, wire::SyncStream&& stream, Instant now, Effects& out);
-void OnSyncScanned(ReplicaState& s, wire::SyncScan&& scan, Effects& out);
+void OnSyncScanned(ReplicaState& s, wire::SyncScan&& scan, Instant now, Effects& out);
 void OnSyncChunkEnd(ReplicaState& s, const wire::SyncChunkEnd& end, Effects& out);
 void OnSyncScanEnd(ReplicaState& s, const wire::SyncScanEnd& end, Effects& out);
 // W of the source, from any frame of it.

@@ -187,10 +187,12 @@ class ChunkStore {
   virtual bool Reserve(uint64_t bytes) = 0;
   virtual void Unreserve(uint64_t bytes) = 0;
 
-  // Appends an entry; takes its payload's size from what is reserved (a hole or a scanned entry
-  // needs no reservation and may use the reserve that belongs to bookkeeping, as far as it goes). A
+  // Appends an entry; takes its payload's size from what is reserved (a hole has none). A
   // kCommitted entry is read from the end of the turn on, when its batch is sealed.
   virtual uint64_t AppendEntry(ChainId chain, Entry entry) = 0;
+  // The same for blocks that the index has in this very version, and whose bytes were damaged: they
+  // take the place of those, so they need no room.
+  virtual uint64_t AppendHeal(ChainId chain, Entry entry) = 0;
   // The highest adopted epoch, with the config in its owner's encoding.
   virtual uint64_t AppendAdopt(ChainId chain, Epoch epoch, std::string config) = 0;
   // Drops the pending entries with versions in (above, (below, 0)) that stand before it, after

@@ -290,8 +290,17 @@ void ChunkStoreImpl::Close(absl::AnyInvocable<void(absl::Status)> done) {
 
 Task ChunkStoreImpl::RunClose(absl::AnyInvocable<void(absl::Status)> done) {
   co_await Progress{*this};
-  while (failure_.ok() && (maintaining_ || !log().idle())) co_await Progress{*this};
-  absl::Status status = failure_;
+  absl::Status status;
+  while (failure_.ok() && status.ok() && (maintaining_ || !log().idle())) {
+    KickMaintenance();
+    if (log_waits_ && !maintaining_ && log().under_way() == 0) {
+      status = absl::ResourceExhaustedError("disk " + std::to_string(identity_.disk.value()) +
+                                            " is full: what it was given last is not on it");
+    } else {
+      co_await Progress{*this};
+    }
+  }
+  if (!failure_.ok()) status = failure_;
   if (status.ok()) status = co_await Checkpoint();
   if (status.ok()) {
     AppendWitness();

@@ -192,6 +192,64 @@ TEST_F(RoomTest, AFullStoreSaysSoAndRecoversAfterTrims) {
   writer.Verify(*life_);
 }
 
+// A scanned entry takes what was reserved for it, at once; a heal takes nothing.
+TEST_F(RoomTest, ScannedEntriesTakeRoomAndHealsDoNot) {
+  Open();
+  ChunkStore& store = life_->store();
+  const ChunkKey key{LineageId(1), ChunkIndex(0)};
+  const Entry entry = MakeEntry(pool_, EntryKind::kData, key, kLayer, {0, 16}, Version(Epoch(1), 1),
+                                Arrival::kCommitted);
+  const uint64_t bytes = entry.payload.size();
+  ASSERT_TRUE(store.Reserve(4 * bytes));
+  store.AppendEntry(kChain, entry);
+  EXPECT_EQ(store.usage().reserved_bytes, 3 * bytes);
+  EXPECT_EQ(store.usage().stored_bytes, bytes) << "it counts from the call on";
+  life_->Run();
+  EXPECT_EQ(store.usage().stored_bytes, bytes);
+  store.AppendHeal(kChain, entry);
+  life_->Run();
+  EXPECT_EQ(store.usage().reserved_bytes, 3 * bytes);
+  EXPECT_EQ(store.usage().stored_bytes, bytes);
+}
+
+// More than there is room for, as no owner of a store does: the log stands still, and costs
+// nothing, until something is freed.
+class OverfullTest : public RoomTest {
+ protected:
+  void SetUp() override {
+    Open();
+    const auto half =
+        static_cast<uint32_t>(life_->store().usage().usable_bytes / 2 / kBlockBytes / 64 * 64);
+    while (position_ <= life_->durable()) {  // Run would never return from a loop
+      for (uint32_t block = 0; block < half; block += 64) {
+        const ChunkKey key{LineageId(1), ChunkIndex(block / kBlocksPerChunk)};
+        position_ = life_->store().AppendEntry(
+            kChain, MakeEntry(pool_, EntryKind::kData, key, kLayer, {block % kBlocksPerChunk, 64},
+                              Version(Epoch(1), ++sequence_)));
+        life_->Run();
+      }
+    }
+  }
+  uint64_t position_ = 0;
+  uint32_t sequence_ = 0;
+};
+
+TEST_F(OverfullTest, GoesOnWhenSomethingIsFreed) {
+  const uint64_t turns = life_->reactor().turns();
+  life_->Idle();
+  EXPECT_LT(life_->reactor().turns() - turns, 100u);
+  EXPECT_LT(life_->durable(), position_);
+  life_->store().SetCommitted(kChain, Version(Epoch(1), static_cast<uint32_t>(life_->durable())));
+  life_->Run();
+  EXPECT_EQ(life_->durable(), position_);
+  EXPECT_TRUE(life_->Close().ok());
+}
+
+TEST_F(OverfullTest, ClosesWithAnError) {
+  const absl::Status status = life_->Close();
+  EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+}
+
 // Overwritten at 100 % of what is usable: slow, but never stuck (cleaning.md, rule 8).
 TEST_F(RoomTest, OverwrittenWhileFull) {
   Random random(3);

@@ -140,6 +140,7 @@ Task ChunkStoreImpl::FetchPayload(std::vector<Entry>* entries, std::vector<Fetch
       damaged->push_back({f.entry, f.first + i});
     }
   }
+  if (log_waits_) ScheduleBatch();  // for a segment that was read, perhaps
   co_return status;
 }
 
