@@ -23,6 +23,8 @@ namespace {
 // How long Stop waits for writes that are under way, and how often it looks.
 constexpr Duration kStopPatience = Duration::Millis(1000);
 constexpr Duration kStopLook = Duration::Millis(5);
+// How soon metadata is told of disks that did not open, once it can be told.
+constexpr Duration kTellAgain = Duration::Millis(200);
 
 absl::Status Named(const absl::Status& status, const std::string& what) {
   return absl::Status(status.code(), absl::StrCat(what, ": ", std::string(status.message())));
@@ -45,6 +47,8 @@ class Node::Impl {
   NodeIdentity MakeIdentity() const;
   void OpenNext();
   void OnOpened(absl::StatusOr<std::unique_ptr<chunkstore::ChunkStore>> store);
+  void OnAllOpened();
+  void TellUnopened();
   absl::Status AddDisk(std::unique_ptr<chunkstore::ChunkStore> store);
   absl::Status Listen();
   void Finish(const absl::Status& status);
@@ -72,7 +76,9 @@ class Node::Impl {
   Doorstep doorstep_;
   std::vector<std::unique_ptr<DiskHost>> disks_;
   std::unique_ptr<env::Listener> listener_;
-  size_t next_ = 0;  // disk to open or close
+  size_t next_ = 0;                     // disk to open or close
+  std::vector<absl::Status> unopened_;  // why disks are not here
+  env::Timer tell_timer_;
   absl::AnyInvocable<void(absl::Status)> done_;
   absl::Status close_status_;
   Instant stop_until_;
@@ -105,6 +111,7 @@ Node::Impl::Impl(NodeOptions options, env::Reactor& reactor, env::Network& netwo
       clients_(services_),
       space_(services_),
       doorstep_(services_, local_),
+      tell_timer_(reactor, [this] { TellUnopened(); }),
       stop_timer_(reactor, [this] { LookWhetherDone(); }) {
   local_.self.cluster = options_.cluster;
   local_.self.node = options_.id;
@@ -138,7 +145,7 @@ void Node::Impl::Start(absl::AnyInvocable<void(absl::Status)> done) {
 }
 
 void Node::Impl::OpenNext() {
-  if (next_ == options_.disks.size()) return Finish(Listen());
+  if (next_ == options_.disks.size()) return OnAllOpened();
   chunkstore::ChunkStore::Options store = {
       .device = *options_.disks[next_].device, .reactor = reactor_, .pool = pool_, .log = log_};
   options_.open_store(store, options_.cluster,
@@ -149,10 +156,34 @@ void Node::Impl::OpenNext() {
 }
 
 void Node::Impl::OnOpened(absl::StatusOr<std::unique_ptr<chunkstore::ChunkStore>> store) {
-  const absl::Status status = store.ok() ? AddDisk(*std::move(store)) : store.status();
-  if (!status.ok()) return Finish(Named(status, absl::StrCat("disk ", options_.disks[next_].name)));
+  const std::string name = absl::StrCat("disk ", options_.disks[next_].name);
+  if (store.ok()) {
+    const absl::Status added = AddDisk(*std::move(store));
+    if (!added.ok()) return Finish(Named(added, name));
+  } else {
+    unopened_.push_back(Named(store.status(), name));
+  }
   ++next_;
   OpenNext();
+}
+
+// A disk that is broken does not keep the others from their chains: its own have other mirrors.
+void Node::Impl::OnAllOpened() {
+  if (disks_.empty() && !unopened_.empty()) return Finish(unopened_.front());
+  for (const absl::Status& why : unopened_) {
+    services_.Log(env::LogLevel::kError,
+                  absl::StrCat(std::string(why.message()), "; the node goes on without it"));
+  }
+  if (!unopened_.empty()) tell_timer_.StartIn(kTellAgain);
+  Finish(Listen());
+}
+
+void Node::Impl::TellUnopened() {
+  if (!metadata_.registered()) return tell_timer_.StartIn(kTellAgain);
+  for (const absl::Status& why : unopened_) {
+    metadata_.Alarm(
+        absl::StrCat("node ", options_.id.value(), " is without ", std::string(why.message())));
+  }
 }
 
 absl::Status Node::Impl::AddDisk(std::unique_ptr<chunkstore::ChunkStore> store) {
@@ -205,6 +236,7 @@ void Node::Impl::Stop(absl::AnyInvocable<void(absl::Status)> done) {
   listener_.reset();
   doorstep_.Stop();
   clients_.StopReading();
+  tell_timer_.Stop();
   stop_until_ = reactor_.Now() + kStopPatience;
   stop_timer_.StartIn(kStopLook);
 }
