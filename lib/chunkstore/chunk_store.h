@@ -61,7 +61,7 @@ struct StoreUsage {
   uint64_t stored_bytes = 0;    // live blocks
   uint64_t reserved_bytes = 0;  // promised by Reserve and not yet used
   uint64_t free_bytes = 0;      // what Reserve can still grant, after cleaning
-  uint64_t entries = 0;         // index entries, holes included
+  uint64_t entries = 0;         // index entries, holes included: one for a run of 1 MiB
   uint64_t chunks = 0;
   // Live blocks that could not be read when they were to be moved: they stay where they are until
   // they are healed or written over.

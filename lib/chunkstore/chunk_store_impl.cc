@@ -94,7 +94,7 @@ Task ChunkStoreImpl::Begin() {
 }
 
 Room ChunkStoreImpl::room() const {
-  return Room::Of(segments_.size(), segments_.segment_bytes(), state_.index().entries());
+  return Room::Of(segments_.size(), segments_.segment_bytes(), state_.index().bytes());
 }
 
 StoreUsage ChunkStoreImpl::usage() const {

@@ -20,7 +20,7 @@ bool ChunkStoreImpl::NeedsSpace() const { return segments_.free_count() < room()
 
 bool ChunkStoreImpl::NeedsMaintenance() const {
   // Writing the whole index costs: not before the log has grown by four times its size.
-  const uint64_t index_bytes = state_.index().entries() * sizeof(IndexEntry);
+  const uint64_t index_bytes = state_.index().bytes();
   return NeedsSpace() || writers_[0]->bytes_written() - checkpointed_log_bytes_ >=
                              std::max(checkpoint_log_bytes_, 4 * index_bytes);
 }

@@ -116,6 +116,7 @@ Index::Page& Index::EnsurePage(Chunk& chunk, uint32_t run, LayerId layer) {
   auto it = LowerBound(pages, layer);
   if (it == pages.end() || it->layer != layer) {
     it = pages.insert(it, Page{});
+    ++pages_;
     it->run = static_cast<uint16_t>(run);
     it->layer = layer;
   }
@@ -139,6 +140,7 @@ void Index::Materialize(Page& page) {
   if (!page.uniform_hole) return;
   Reserve(page, kRunBlocks);
   std::fill(page.entries, page.entries + kRunBlocks, page.only);
+  entries_ += kRunBlocks - 1;
   page.uniform_hole = false;
 }
 
@@ -178,12 +180,12 @@ void Index::PutData(Chunk& chunk, LayerId layer, BlockRange range, Version versi
 }
 
 bool Index::PutUniformHole(Page& page, Version version) {
-  const uint32_t count = page.count();
-  for (uint32_t i = 0; i < (page.uniform_hole ? 1 : count); ++i) {
+  const uint32_t kept = page.kept();
+  for (uint32_t i = 0; i < kept; ++i) {
     const IndexEntry& e = page.uniform_hole ? page.only : page.entries[i];
     if (e.version() > version) return false;
   }
-  for (uint32_t i = 0; i < count && !page.uniform_hole; ++i) {
+  for (uint32_t i = 0; i < kept && !page.uniform_hole; ++i) {
     if (!page.entries[i].is_hole()) segments_.DropBlocks(page.entries[i].location(), 1);
   }
   arrays_.Free(page.entries, page.capacity);
@@ -192,7 +194,7 @@ bool Index::PutUniformHole(Page& page, Version version) {
   page.uniform_hole = true;
   page.only = IndexEntry::Make(version, IndexEntry::kHole, 0);
   page.bitmap.fill(~uint64_t{0});
-  entries_ += kRunBlocks - count;
+  entries_ = entries_ - kept + 1;
   return true;
 }
 
@@ -260,7 +262,7 @@ uint64_t Index::DirtyBytes() const {
     for (const Pages& pages : chunk->runs) {
       for (const Page& page : pages) {
         if (!page.dirty) continue;
-        bytes += sizeof(PageRecord) + (page.uniform_hole ? 1 : page.count()) * sizeof(IndexEntry);
+        bytes += kPageBytes + page.kept() * sizeof(IndexEntry);
       }
     }
   }
@@ -268,11 +270,12 @@ uint64_t Index::DirtyBytes() const {
 }
 
 void Index::Release(Page& page) {
-  const uint32_t count = page.count();
-  for (uint32_t i = 0; i < count && !page.uniform_hole; ++i) {
+  const uint32_t kept = page.kept();
+  for (uint32_t i = 0; i < kept && !page.uniform_hole; ++i) {
     if (!page.entries[i].is_hole()) segments_.DropBlocks(page.entries[i].location(), 1);
   }
-  entries_ -= count;
+  entries_ -= kept;
+  --pages_;
   arrays_.Free(page.entries, page.capacity);
 }
 

@@ -1,6 +1,7 @@
 // Space: overwritten for ever at 70 % full, with crashes; full, then trimmed (design 4.9 to 4.11).
 #include <map>
 
+#include "lib/chunkstore/format.h"
 #include "lib/chunkstore/store_fixture.h"
 
 namespace storpool::chunkstore {
@@ -192,6 +193,41 @@ TEST_F(RoomTest, AFullStoreSaysSoAndRecoversAfterTrims) {
   writer.Verify(*life_);
 }
 
+// A trimmed run is one entry, whatever it stands for: trims of what was never written cost no room.
+TEST_F(RoomTest, TrimmedRunsAreOneEntryEach) {
+  Open();
+  ChunkStore& store = life_->store();
+  const uint64_t usable = store.usage().usable_bytes;
+  constexpr uint32_t kChunks = 60;
+  uint32_t sequence = 0;
+  for (uint32_t chunk = 0; chunk < kChunks; ++chunk) {
+    store.AppendEntry(kChain,
+                      MakeEntry(pool_, EntryKind::kHole, {LineageId(1), ChunkIndex(chunk)}, kLayer,
+                                {0, kBlocksPerChunk}, Version(Epoch(1), ++sequence)));
+  }
+  life_->Run();
+  store.SetCommitted(kChain, Version(Epoch(1), sequence));
+  life_->Run();
+  EXPECT_EQ(store.usage().entries, kChunks * kRunsPerChunk);
+  EXPECT_EQ(store.usage().usable_bytes, usable);
+  // A block of data in it takes the run apart, and a trim puts it together.
+  const ChunkKey key{LineageId(1), ChunkIndex(0)};
+  ASSERT_TRUE(store.Reserve(kBlockBytes));
+  store.AppendEntry(kChain, MakeEntry(pool_, EntryKind::kData, key, kLayer, {7, 1},
+                                      Version(Epoch(1), ++sequence)));
+  life_->Run();
+  store.SetCommitted(kChain, Version(Epoch(1), sequence));
+  EXPECT_EQ(store.usage().entries, kChunks * kRunsPerChunk - 1 + kRunBlocks);
+  store.AppendEntry(kChain, MakeEntry(pool_, EntryKind::kHole, key, kLayer, {0, kRunBlocks},
+                                      Version(Epoch(1), ++sequence)));
+  life_->Run();
+  store.SetCommitted(kChain, Version(Epoch(1), sequence));
+  EXPECT_EQ(store.usage().entries, kChunks * kRunsPerChunk);
+  ASSERT_TRUE(life_->Close().ok());
+  Open();
+  EXPECT_EQ(life_->store().usage().entries, kChunks * kRunsPerChunk);
+}
+
 // A scanned entry takes what was reserved for it, at once; a heal takes nothing.
 TEST_F(RoomTest, ScannedEntriesTakeRoomAndHealsDoNot) {
   Open();
@@ -250,7 +286,7 @@ TEST_F(OverfullTest, ClosesWithAnError) {
   EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
 }
 
-// Overwritten at 100 % of what is usable: slow, but never stuck (cleaning.md, rule 8).
+// Overwritten at 100 % of what is usable: slow, but never stuck (design 4.9).
 TEST_F(RoomTest, OverwrittenWhileFull) {
   Random random(3);
   Open();
