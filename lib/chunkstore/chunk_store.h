@@ -232,8 +232,9 @@ class ChunkStore {
   virtual void Scan(ScanOp* op) = 0;
   // Counts on, a piece that takes no longer than a few reads.
   virtual void CountLayers(LayerCounter* counter) const = 0;
-  // The pending entries above `above`, with payload, in version order (resync stream, level-out
-  // fetch, resend after a broken link). Payload is read back from the device where needed.
+  // The entries above `above` that are pending now, with payload, in version order (resync stream,
+  // level-out fetch, resend after a broken link), whatever is committed before their payload has
+  // been read back from the device, where that is needed.
   virtual void PendingAbove(ChainId chain, Version above,
                             absl::AnyInvocable<void(absl::StatusOr<std::vector<Entry>>)> done) = 0;
 
