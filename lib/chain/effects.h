@@ -97,6 +97,7 @@ struct StoreScan {
   ChunkKey chunk;
   Version above;
   uint64_t cursor = 0;
+  bool of_resync = false;  // may wait, so that all resyncs of a node have no more than it can hold
 };
 // -> OnStoreChunks
 struct StoreListChunks {

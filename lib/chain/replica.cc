@@ -347,6 +347,14 @@ ReplicaStatus Replica::status() const {
           .resyncs = Resyncs(s)};
 }
 
+uint64_t Replica::scan_bytes_out() const {
+  uint64_t bytes = 0;
+  for (const SyncSource& source : state_->sync_sources) {
+    bytes += source.scan_bytes_sent - source.scan_bytes_durable;
+  }
+  return bytes;
+}
+
 const model::NamedConfig& Replica::config() const { return state_->config; }
 
 }  // namespace storpool::chain

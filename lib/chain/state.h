@@ -179,13 +179,18 @@ struct FetchServe {
 
 // resync_source.cc (5.6)
 struct SyncSource {
+  struct Streamed {
+    Version version;
+    uint64_t total_bytes = 0;
+  };
   DiskId target;
   wire::SyncSession session;
   bool begun = false;
   Version base;
   std::map<ChunkKey, Version> chunk_bases;
   Version stream_base;
-  Version stream_durable;  // as the target has acknowledged
+  Ring<Streamed> streamed;  // new entries that the target has not acknowledged as durable
+  uint64_t stream_bytes = 0, stream_bytes_durable = 0;
   Feed feed;
   ChunkWalk walk;
   bool scan_ended = false;

@@ -12,6 +12,7 @@
 #include "lib/node/lines.h"
 #include "lib/node/metadata_session.h"
 #include "lib/node/peers.h"
+#include "lib/node/scan_queue.h"
 
 namespace storpool::node {
 namespace {
@@ -66,8 +67,13 @@ void ChainHost::Do(chain::Persist&& e) {
 
 void ChainHost::Do(chain::SetCommitted&& e) { disk_.store().SetCommitted(chain_, e.committed); }
 void ChainHost::Do(chain::StoreRead&& e) { disk_.Read(*this, std::move(e)); }
-void ChainHost::Do(chain::StoreScan&& e) { disk_.Scan(*this, std::move(e)); }
 void ChainHost::Do(chain::StorePendingAbove&& e) { disk_.ReadPending(*this, e); }
+
+// A resync waits while the node's others have much under way; a level-out does not.
+void ChainHost::Do(chain::StoreScan&& e) {
+  if (!e.of_resync) return disk_.Scan(*this, e);
+  services_.scans->Add([this, e] { disk_.Scan(*this, e); });
+}
 
 void ChainHost::Do(chain::StoreListChunks&& e) {
   std::vector<ChunkSize> chunks = disk_.store().ChunksAbove(chain_, e.above);

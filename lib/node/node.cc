@@ -15,6 +15,7 @@
 #include "lib/node/lines.h"
 #include "lib/node/metadata_session.h"
 #include "lib/node/peers.h"
+#include "lib/node/scan_queue.h"
 #include "lib/node/space.h"
 
 namespace storpool::node {
@@ -52,6 +53,7 @@ class Node::Impl {
   absl::Status AddDisk(std::unique_ptr<chunkstore::ChunkStore> store);
   absl::Status Listen();
   void Finish(const absl::Status& status);
+  uint64_t ScanBytesOut() const;
   void LookWhetherDone();
   void CloseNext();
 
@@ -60,7 +62,7 @@ class Node::Impl {
   env::Reactor& reactor_;
   env::Network& network_;
   env::LogSink& log_;
-  BufferPool pool_;
+  BufferPool pool_, request_pool_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   Graveyard graveyard_;
   Services services_;
@@ -71,6 +73,7 @@ class Node::Impl {
   Peers peers_;
   Leases leases_;
   ChainTable chains_;
+  ScanQueue scans_;
   Clients clients_;
   Space space_;
   Doorstep doorstep_;
@@ -94,6 +97,7 @@ Node::Impl::Impl(NodeOptions options, env::Reactor& reactor, env::Network& netwo
       graveyard_(reactor),
       services_{.reactor = reactor,
                 .pool = pool_,
+                .request_pool = request_pool_,
                 .log = log,
                 .self = options_.id,
                 .started = reactor.Now(),
@@ -108,6 +112,7 @@ Node::Impl::Impl(NodeOptions options, env::Reactor& reactor, env::Network& netwo
       peers_(services_, local_, network),
       leases_(services_),
       chains_(services_),
+      scans_(reactor, [this] { return ScanBytesOut(); }),
       clients_(services_),
       space_(services_),
       doorstep_(services_, local_),
@@ -124,6 +129,7 @@ Node::Impl::Impl(NodeOptions options, env::Reactor& reactor, env::Network& netwo
   services_.lines = &lines_;
   services_.metadata = &metadata_;
   services_.peers = &peers_;
+  services_.scans = &scans_;
 }
 
 NodeIdentity Node::Impl::MakeIdentity() const {
@@ -231,6 +237,12 @@ void Node::Impl::Finish(const absl::Status& status) {
   });
 }
 
+uint64_t Node::Impl::ScanBytesOut() const {
+  uint64_t bytes = 0;
+  for (const ChainHost* host : chains_.all()) bytes += host->replica().scan_bytes_out();
+  return bytes;
+}
+
 void Node::Impl::Stop(absl::AnyInvocable<void(absl::Status)> done) {
   done_ = std::move(done);
   listener_.reset();
@@ -252,6 +264,7 @@ void Node::Impl::LookWhetherDone() {
   peers_.Stop();
   metadata_.Stop();
   lines_.Stop();
+  scans_.Stop();
   space_.Stop();
   next_ = 0;
   CloseNext();

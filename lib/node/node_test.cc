@@ -273,6 +273,15 @@ TEST(NodeTest, AResyncOfMoreThanFitsEndsAndTheDiskGoesOn) {
   EXPECT_TRUE(small.Stop().ok());
 }
 
+// Clients wait for what they have under way themselves (5.3f), not for what a node reads for a
+// resync or to clean a disk.
+TEST_F(ThreeNodes, OtherMemoryThanThatOfRequestsDoesNotPauseClients) {
+  const Buffer resync = cluster.node(1).node->pool().Allocate(size_t{300} << 20);
+  for (uint32_t i = 0; i < 3; ++i) {
+    ASSERT_EQ(client->Write(1, i, Bytes(i)), wire::Result::kOk);
+  }
+}
+
 TEST_F(ThreeNodes, BasesAreReportedAsFarAsTheyAreDurable) {
   const auto base_of = [&](uint32_t disk) {
     const ToMetadata* sent = LastSent(cluster, [&](const ToMetadata& m) {
