@@ -17,10 +17,10 @@ concept BetweenMembers = requires(M m) { m.common; };
 void TakeCommon(ReplicaState& s, const wire::Common& common, Instant now, Effects& out) {
   if (common.epoch != s.epoch) return;
   if (common.opened && s.role == Role::kServing && !s.opened()) {
-    Open(s, common.opened_at, now, out);  // R17
+    Open(s, common.opened_at, out);  // R17
   }
   OnReport(s, common.from, common.durable, now, out);
-  LearnCommitted(s, common.committed, now, out);
+  LearnCommitted(s, common.committed, out);
   if (s.role == Role::kSyncing && common.from == s.named().tail().disk) {
     OnSourceCommitted(s, common.committed, out);
   }
@@ -61,7 +61,7 @@ struct Dispatch {
   void operator()(wire::SyncScanEnd& m) { OnSyncScanEnd(s, m, out); }
   void operator()(wire::SyncAck& m) { OnSyncAck(s, m, now, out); }
   void operator()(wire::SyncEnd& m) {
-    OnSyncEndAtSource(s, m, out);
+    OnSyncEndAtSource(s, m);
     OnSyncEndAtTarget(s, m, now, out);
   }
   void operator()(wire::RepairAnswer& m) { OnRepairAnswer(s, std::move(m), now, out); }

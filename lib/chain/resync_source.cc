@@ -124,7 +124,6 @@ void FeedSources(ReplicaState& s, const Entry& entry, Effects& out) {
       }
       FeedEntry(source.feed, entry, source.target, &source.session, s, out);
     }
-    if (source.begun) FeedEntry(source.feed, entry, source.target, &source.session, s, out);
     ++i;
   }
 }
@@ -172,8 +171,7 @@ void EndSource(ReplicaState& s, DiskId target, std::string reason, Effects& out)
   std::erase_if(s.sync_sources, [&](const SyncSource& x) { return x.target == target; });
 }
 
-void OnSyncEndAtSource(ReplicaState& s, const wire::SyncEnd& end, Effects& out) {
-  (void)out;
+void OnSyncEndAtSource(ReplicaState& s, const wire::SyncEnd& end) {
   std::erase_if(s.sync_sources, [&](const SyncSource& x) {
     return x.target == end.common.from && x.session == end.session;
   });

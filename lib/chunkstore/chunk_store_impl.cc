@@ -263,8 +263,9 @@ std::optional<std::string> ChunkStoreImpl::Note(const std::string& key) const {
 
 std::vector<ChunkSize> ChunkStoreImpl::ChunksAbove(ChainId chain, Version above) const {
   std::vector<ChunkSize> chunks;
-  for (const auto& [key, chunk] : state_.index().chunks()) {
-    if (chunk->chain != chain || chunk->highest <= above) continue;
+  for (const ChunkKey& key : state_.index().ChunksOf(chain)) {
+    const Index::Chunk* chunk = state_.index().Find(key);
+    if (chunk->highest <= above) continue;
     uint64_t blocks = 0;
     for (const Index::Pages& pages : chunk->runs) {
       for (const Index::Page& page : pages) blocks += page.uniform_hole ? 0 : page.count();

@@ -107,8 +107,22 @@ Index::Chunk& Index::Ensure(const ChunkKey& key, ChainId chain) {
   if (chunk == nullptr) {
     chunk = std::make_unique<Chunk>();
     chunk->chain = chain;
+    chunks_of_[chain].insert(key);
   }
   return *chunk;
+}
+
+const Index::Keys& Index::ChunksOf(ChainId chain) const {
+  static const Keys kNone;
+  const auto it = chunks_of_.find(chain);
+  return it == chunks_of_.end() ? kNone : it->second;
+}
+
+Index::Chunks::iterator Index::Forget(Chunks::iterator it) {
+  const auto of = chunks_of_.find(it->second->chain);
+  of->second.erase(it->first);
+  if (of->second.empty()) chunks_of_.erase(of);
+  return chunks_.erase(it);
 }
 
 Index::Page& Index::EnsurePage(Chunk& chunk, uint32_t run, LayerId layer) {
@@ -291,7 +305,7 @@ void Index::ReleaseAll(Chunk& chunk) {
 void Index::EraseContent(Chunks::iterator* it) {
   ReleaseAll(*(*it)->second);
   if ((*it)->second->pending == 0) {
-    *it = chunks_.erase(*it);
+    *it = Forget(*it);
   } else {
     ++*it;
   }
@@ -303,19 +317,16 @@ void Index::DropLineage(LineageId lineage) {
 }
 
 void Index::DropChain(ChainId chain) {
-  for (auto it = chunks_.begin(); it != chunks_.end();) {
-    if (it->second->chain == chain) {
-      EraseContent(&it);
-    } else {
-      ++it;
-    }
+  for (const ChunkKey& key : Keys(ChunksOf(chain))) {
+    auto it = chunks_.find(key);
+    EraseContent(&it);
   }
 }
 
 void Index::Shrink(const ChunkKey& key) {
   const auto it = chunks_.find(key);
   if (it != chunks_.end() && it->second->pending == 0 && it->second->empty()) {
-    chunks_.erase(it);
+    Forget(it);
   }
 }
 

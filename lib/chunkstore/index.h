@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
 #include "lib/base/chain_record.h"
 #include "lib/chunkstore/format.h"
 #include "lib/chunkstore/segment_table.h"
@@ -72,6 +73,7 @@ class Index {
     bool empty() const;
   };
   using Chunks = absl::btree_map<ChunkKey, std::unique_ptr<Chunk>>;
+  using Keys = absl::btree_set<ChunkKey>;
 
   explicit Index(SegmentTable& segments) : segments_(segments) {}
   Index(const Index&) = delete;
@@ -79,6 +81,7 @@ class Index {
 
   const Chunks& chunks() const { return chunks_; }
   const Chunk* Find(const ChunkKey& key) const;
+  const Keys& ChunksOf(ChainId chain) const;
   Chunk& Ensure(const ChunkKey& key, ChainId chain);
   uint64_t entries() const { return entries_; }  // kept ones
   // About what a checkpoint writes of all of it.
@@ -133,10 +136,12 @@ class Index {
   void Release(Page& page);
   void ReleaseAll(Chunk& chunk);
   void EraseContent(Chunks::iterator* it);
+  Chunks::iterator Forget(Chunks::iterator it);
 
   SegmentTable& segments_;
   EntryArrays arrays_;
   Chunks chunks_;
+  absl::btree_map<ChainId, Keys> chunks_of_;
   uint64_t pages_ = 0;
   uint64_t entries_ = 0;
   bool pages_dropped_ = false;
