@@ -49,7 +49,7 @@ void OnReport(ReplicaState& s, DiskId from, Version durable, Instant now, Effect
   }
 }
 
-void LearnCommitted(ReplicaState& s, Version committed, Instant now, Effects& out) {
+void LearnCommitted(ReplicaState& s, Version committed, Effects& out) {
   if (committed <= s.committed || !s.opened() || s.is_tail()) return;
   if (committed > s.durable) {  // the tail commits only what this member has reported (I6)
     out.Add(Alarm{"chain " + ToString(s.chain) + ": W " + ToString(committed) +
@@ -57,7 +57,6 @@ void LearnCommitted(ReplicaState& s, Version committed, Instant now, Effects& ou
     return;
   }
   CommitUpTo(s, committed, /*answering=*/false, out);
-  (void)now;
 }
 
 void CommitUpTo(ReplicaState& s, Version committed, bool answering, Effects& out) {

@@ -32,6 +32,7 @@ using ClientRef = uint64_t;
 
 struct AppendEntry {
   Entry entry;
+  bool heals = false;  // damaged bytes of this version: it needs no room
 };
 // The shell encodes `config`: it comes back, decoded, when the replica is built again.
 struct AppendAdopt {
@@ -96,6 +97,7 @@ struct StoreScan {
   ChunkKey chunk;
   Version above;
   uint64_t cursor = 0;
+  bool of_resync = false;  // may wait, so that all resyncs of a node have no more than it can hold
 };
 // -> OnStoreChunks
 struct StoreListChunks {

@@ -198,7 +198,7 @@ void OnName(ReplicaState& s, const NamedConfig& name, Instant now, Effects& out)
     return;
   }
   const ChainConfig& opened = name.named.opened ? name.named : name.last_opened;
-  if (opened.epoch != Epoch()) LearnOpened(s, opened, now, out);
+  if (opened.epoch != Epoch()) LearnOpened(s, opened, out);
   if (name.named.opened || s.kept_aside) return;
   if (!s.ServesIn(name.named)) return GiveUpReads(s, name, out);  // waits until it is opened (R21)
   if (name.named.epoch == s.epoch) {
@@ -223,7 +223,7 @@ void AdoptIfDue(ReplicaState& s, Instant now, Effects& out) {
   Adopt(s, name, out);
 }
 
-void LearnOpened(ReplicaState& s, const ChainConfig& opened, Instant now, Effects& out) {
+void LearnOpened(ReplicaState& s, const ChainConfig& opened, Effects& out) {
   if (s.ServesIn(opened)) {
     if (opened.epoch > s.epoch) {
       // It opened because this member had adopted it, durably: the store went back in time.
@@ -236,7 +236,7 @@ void LearnOpened(ReplicaState& s, const ChainConfig& opened, Instant now, Effect
       return;
     }
     if (opened.epoch == s.epoch && s.role == Role::kServing && !s.opened()) {
-      return Open(s, opened.opened_at, now, out);
+      return Open(s, opened.opened_at, out);
     }
     // W = T of the last opened epoch, before anything newer goes on (5.5d).
     if (s.role == Role::kNone || !s.opened()) CommitUpTo(s, opened.opened_at, false, out);
@@ -254,7 +254,7 @@ void LearnOpened(ReplicaState& s, const ChainConfig& opened, Instant now, Effect
   s.role = Role::kNone;
 }
 
-void Open(ReplicaState& s, Version opened_at, Instant now, Effects& out) {
+void Open(ReplicaState& s, Version opened_at, Effects& out) {
   if (!s.change.levelled || s.change.level != opened_at) return;
   s.config.named.opened = true;
   s.config.named.opened_at = opened_at;
@@ -282,7 +282,6 @@ void Open(ReplicaState& s, Version opened_at, Instant now, Effects& out) {
   }
   for (const auto& [session, state] : s.sessions) Hint(s, state.client, out);
   ReportRaised(s, out);
-  (void)now;
 }
 
 void OnRelease(ReplicaState& s, const wire::Release& release, Instant now, Effects& out) {

@@ -13,7 +13,7 @@ void Deliver(ReplicaState& s, uint64_t id, const Entry* entry, Instant now, Effe
   const Repair repair = *s.repairs.Find(id);
   s.repairs.Free(id);
   if (entry != nullptr && entry->version <= s.committed && repair.damaged.layer != LayerId()) {
-    Append(s, out, AppendEntry{*entry});  // healed, committed on arrival
+    Append(s, out, AppendEntry{*entry, /*heals=*/true});  // committed on arrival
   }
   if (repair.waiting == 0) {
     if (!OnSyncRepaired(s, id, entry, now, out)) OnFetchRepaired(s, id, entry, now, out);
@@ -82,8 +82,7 @@ void AskOrGiveUp(ReplicaState& s, uint64_t id, Instant now, Effects& out) {
   if (!Ask(s, id, now, out)) Deliver(s, id, nullptr, now, out);
 }
 
-void AskPendingToo(ReplicaState& s, uint64_t id, RepairServe& serve, bool pending, Effects& out) {
-  (void)s;
+void AskPendingToo(uint64_t id, RepairServe& serve, bool pending, Effects& out) {
   serve.pending_tried = pending;
   out.Add(StoreRead{.id = id,
                     .chunk = serve.ask.chunk,
@@ -140,7 +139,7 @@ void OnRepairRead(ReplicaState& s, const wire::RepairRead& ask, const model::Lin
   const auto [id, serve] = s.repair_serves.Take();
   serve->ask = ask;
   serve->line = line.view;
-  AskPendingToo(s, id, *serve, /*pending=*/false, out);
+  AskPendingToo(id, *serve, /*pending=*/false, out);
 }
 
 void OnRepairServeRead(ReplicaState& s, StoreReadResult&& result, Effects& out) {
@@ -152,7 +151,7 @@ void OnRepairServeRead(ReplicaState& s, StoreReadResult&& result, Effects& out) 
   const bool exact = found.state == BlockResult::State::kData && found.version == ask.version;
   // What the tail has committed may still be pending here.
   if (result.ok && !exact && !serve->pending_tried) {
-    return AskPendingToo(s, result.id, *serve, /*pending=*/true, out);
+    return AskPendingToo(result.id, *serve, /*pending=*/true, out);
   }
   wire::RepairAnswer answer;
   answer.common = s.CommonTo(ask.common.from);

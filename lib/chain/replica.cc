@@ -17,10 +17,10 @@ concept BetweenMembers = requires(M m) { m.common; };
 void TakeCommon(ReplicaState& s, const wire::Common& common, Instant now, Effects& out) {
   if (common.epoch != s.epoch) return;
   if (common.opened && s.role == Role::kServing && !s.opened()) {
-    Open(s, common.opened_at, now, out);  // R17
+    Open(s, common.opened_at, out);  // R17
   }
   OnReport(s, common.from, common.durable, now, out);
-  LearnCommitted(s, common.committed, now, out);
+  LearnCommitted(s, common.committed, out);
   if (s.role == Role::kSyncing && common.from == s.named().tail().disk) {
     OnSourceCommitted(s, common.committed, out);
   }
@@ -56,12 +56,12 @@ struct Dispatch {
   void operator()(wire::SyncOpen& m) { OnSyncOpen(s, m, out); }
   void operator()(wire::SyncBegin& m) { OnSyncBegin(s, m, out); }
   void operator()(wire::SyncStream& m) { OnSyncStream(s, std::move(m), now, out); }
-  void operator()(wire::SyncScan& m) { OnSyncScanned(s, std::move(m), out); }
+  void operator()(wire::SyncScan& m) { OnSyncScanned(s, std::move(m), now, out); }
   void operator()(wire::SyncChunkEnd& m) { OnSyncChunkEnd(s, m, out); }
   void operator()(wire::SyncScanEnd& m) { OnSyncScanEnd(s, m, out); }
   void operator()(wire::SyncAck& m) { OnSyncAck(s, m, now, out); }
   void operator()(wire::SyncEnd& m) {
-    OnSyncEndAtSource(s, m, out);
+    OnSyncEndAtSource(s, m);
     OnSyncEndAtTarget(s, m, now, out);
   }
   void operator()(wire::RepairAnswer& m) { OnRepairAnswer(s, std::move(m), now, out); }
@@ -345,6 +345,14 @@ ReplicaStatus Replica::status() const {
           .sync_running = s.sync_target.stage == SyncTarget::Stage::kRunning,
           .durable_base = DurableBase(s),
           .resyncs = Resyncs(s)};
+}
+
+uint64_t Replica::scan_bytes_out() const {
+  uint64_t bytes = 0;
+  for (const SyncSource& source : state_->sync_sources) {
+    bytes += source.scan_bytes_sent - source.scan_bytes_durable;
+  }
+  return bytes;
 }
 
 const model::NamedConfig& Replica::config() const { return state_->config; }

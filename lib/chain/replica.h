@@ -112,6 +112,8 @@ class Replica {
   void OnTimer(Instant now, Effects& out);
 
   ReplicaStatus status() const;
+  // What was scanned and sent to targets of resyncs, and is not acknowledged.
+  uint64_t scan_bytes_out() const;
   // The config that this member has adopted; epoch 0 if none.
   const model::NamedConfig& config() const;
   // For invariant checkers and tests; never for logic.

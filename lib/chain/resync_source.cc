@@ -12,6 +12,8 @@ namespace {
 // Between two scans of what is lost; each time twice as long.
 constexpr Duration kRescanFirst = Duration::Seconds(1);
 constexpr Duration kRescanMax = Duration::Seconds(60);
+// What a target may be behind; beyond it its stream costs more memory than its return is worth.
+constexpr uint64_t kStreamBytesMax = uint64_t{64} << 20;
 
 SyncSource* FindSource(ReplicaState& s, DiskId target) {
   for (SyncSource& source : s.sync_sources) {
@@ -56,7 +58,8 @@ void ScanOn(ReplicaState& s, SyncSource& source, Instant now, Effects& out) {
   if (walk.next == walk.chunks.size()) return EndPass(s, source, now, out);
   const ChunkKey& chunk = walk.chunks[walk.next].chunk;
   walk.scan_query = ++s.last_query;
-  out.Add(StoreScan{walk.scan_query, chunk, BaseOf(source, chunk), walk.cursor});
+  out.Add(StoreScan{walk.scan_query, chunk, BaseOf(source, chunk), walk.cursor,
+                    /*of_resync=*/true});
 }
 
 void SendScanned(const ReplicaState& s, SyncSource& source, Entry&& entry, Effects& out) {
@@ -95,7 +98,7 @@ void EndStep(ReplicaState& s, SyncSource& source, Instant now, Effects& out) {
 
 void Begin(ReplicaState& s, SyncSource& source, Effects& out) {
   source.begun = true;
-  source.stream_base = source.stream_durable = s.committed;
+  source.stream_base = s.committed;
   ForSessionPieces(s, [&](auto windows, auto raises, bool more) {
     out.Add(Send{source.target,
                  wire::SyncBegin{s.CommonTo(source.target), source.session, more,
@@ -111,13 +114,16 @@ void Begin(ReplicaState& s, SyncSource& source, Effects& out) {
 void FeedSources(ReplicaState& s, const Entry& entry, Effects& out) {
   for (size_t i = 0; i < s.sync_sources.size();) {
     SyncSource& source = s.sync_sources[i];
-    const uint32_t durable =
-        source.stream_durable.epoch() == s.epoch ? source.stream_durable.sequence() : 0;
-    if (source.begun && entry.version.sequence() - durable > kSyncStreamEntriesMax) {
-      EndSource(s, source.target, "the target does not keep up", out);
-      continue;
+    if (source.begun) {
+      source.stream_bytes += entry.payload.size();
+      source.streamed.push_back({entry.version, source.stream_bytes});
+      const uint64_t behind = source.stream_bytes - source.stream_bytes_durable;
+      if (source.streamed.size() > kSyncStreamEntriesMax || behind > kStreamBytesMax) {
+        EndSource(s, source.target, "the target does not keep up", out);
+        continue;
+      }
+      FeedEntry(source.feed, entry, source.target, &source.session, s, out);
     }
-    if (source.begun) FeedEntry(source.feed, entry, source.target, &source.session, s, out);
     ++i;
   }
 }
@@ -147,7 +153,10 @@ void OnSyncOpen(ReplicaState& s, const wire::SyncOpen& open, Effects& out) {
 void OnSyncAck(ReplicaState& s, const wire::SyncAck& ack, Instant now, Effects& out) {
   SyncSource* source = FindSource(s, ack.common.from);
   if (source == nullptr || source->session != ack.session) return;
-  source->stream_durable = std::max(source->stream_durable, ack.stream_durable);
+  while (!source->streamed.empty() && source->streamed.front().version <= ack.stream_durable) {
+    source->stream_bytes_durable = source->streamed.front().total_bytes;
+    source->streamed.pop_front();
+  }
   source->scan_bytes_durable = std::min(source->scan_bytes_sent, ack.scan_bytes_durable);
   if (ack.lacks_nothing && source->scan_ended) {
     out.Add(Promotable{source->target, ack.stream_durable, source->session});
@@ -162,8 +171,7 @@ void EndSource(ReplicaState& s, DiskId target, std::string reason, Effects& out)
   std::erase_if(s.sync_sources, [&](const SyncSource& x) { return x.target == target; });
 }
 
-void OnSyncEndAtSource(ReplicaState& s, const wire::SyncEnd& end, Effects& out) {
-  (void)out;
+void OnSyncEndAtSource(ReplicaState& s, const wire::SyncEnd& end) {
   std::erase_if(s.sync_sources, [&](const SyncSource& x) {
     return x.target == end.common.from && x.session == end.session;
   });

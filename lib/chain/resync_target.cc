@@ -8,6 +8,9 @@
 namespace storpool::chain {
 namespace {
 
+// Between two sessions of a target that is full: each sends again what stands of a chunk already.
+constexpr Duration kFullRetry = Duration::Seconds(2);
+
 DiskId Source(const ReplicaState& s) { return s.named().tail().disk; }
 
 bool IsOurs(const ReplicaState& s, const wire::SyncSession& session) {
@@ -27,6 +30,22 @@ void AskRoom(ReplicaState& s, Effects& out) {
   if (s.sync_target.room_asked) return;
   s.sync_target.room_asked = true;
   out.Add(Reserve{RoomFor::kSync, kCreditPieceBytesMax});
+}
+
+// Takes room for `entry`. False: the disk is full, and the session ends rather than that it delays
+// commits, or takes what others were promised (4.11).
+bool TakeRoom(ReplicaState& s, const Entry& entry, Instant now, Effects& out) {
+  SyncTarget& sync = s.sync_target;
+  if (entry.payload.size() > sync.room_bytes) {
+    out.Add(Alarm{"chain " + ToString(s.chain) + ": disk " + std::to_string(s.self.disk.value()) +
+                  " is too full to be resynced"});
+    s.sync_from = now + kFullRetry;
+    EndSession(s, "the target is full", now, out);
+    return false;
+  }
+  sync.room_bytes -= entry.payload.size();
+  if (sync.room_bytes < kCreditLowBytes) AskRoom(s, out);
+  return true;
 }
 
 void SendOpen(ReplicaState& s, Effects& out) {
@@ -107,7 +126,7 @@ void StartSync(ReplicaState& s, Instant now, Effects& out) {
   if (s.role != Role::kSyncing || !s.change.adopted) return;
   if (s.sync_target.stage != SyncTarget::Stage::kIdle) return;
   s.retry_at = std::min(s.retry_at, now + Duration::Millis(kMemberRetryMs));
-  if (!s.connected.contains(Source(s))) return;
+  if (!s.connected.contains(Source(s)) || now < s.sync_from) return;
   s.sync_target.stage = SyncTarget::Stage::kRoom;
   AskRoom(s, out);
 }
@@ -122,9 +141,11 @@ void OnSyncRoom(ReplicaState& s, uint64_t bytes, bool granted, Instant now, Effe
   if (granted) sync.room_bytes += bytes;
   if (sync.stage != SyncTarget::Stage::kRoom) return;
   if (granted && s.connected.contains(Source(s))) return SendOpen(s, out);
-  if (!granted)
+  if (!granted) {
     out.Add(Alarm{"chain " + ToString(s.chain) + ": no room on disk " +
                   std::to_string(s.self.disk.value()) + " to be resynced"});
+    s.sync_from = now + kFullRetry;
+  }
   BreakSync(s, out);
   s.retry_at = std::min(s.retry_at, now + Duration::Millis(kMemberRetryMs));
 }
@@ -146,22 +167,17 @@ void OnSyncStream(ReplicaState& s, wire::SyncStream&& stream, Instant now, Effec
   Entry& entry = stream.entry;
   if (entry.version <= sync.stream_received) return;
   if (entry.version != NextInStream(s)) return EndSession(s, "the stream has a hole", now, out);
-  if (entry.payload.size() > sync.room_bytes) {  // full: never delays commits (4.11)
-    out.Add(Alarm{"chain " + ToString(s.chain) + ": disk " + std::to_string(s.self.disk.value()) +
-                  " is too full to be resynced"});
-    return EndSession(s, "the target is full", now, out);
-  }
-  sync.room_bytes -= entry.payload.size();
-  if (sync.room_bytes < kCreditLowBytes) AskRoom(s, out);
+  if (!TakeRoom(s, entry, now, out)) return;
   sync.stream_received = entry.version;
   entry.arrival = Arrival::kPending;
   AddPending(s, entry, s.last_record + 1);
   Append(s, out, AppendEntry{std::move(entry)});
 }
 
-void OnSyncScanned(ReplicaState& s, wire::SyncScan&& scan, Effects& out) {
+void OnSyncScanned(ReplicaState& s, wire::SyncScan&& scan, Instant now, Effects& out) {
   SyncTarget& sync = s.sync_target;
   if (!IsOurs(s, scan.session) || sync.stage != SyncTarget::Stage::kRunning) return;
+  if (!TakeRoom(s, scan.entry, now, out)) return;
   sync.scan_bytes_received += ScanBytes(scan.entry);
   scan.entry.arrival = Arrival::kCommitted;
   scan.entry.number = 0;

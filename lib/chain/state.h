@@ -179,13 +179,18 @@ struct FetchServe {
 
 // resync_source.cc (5.6)
 struct SyncSource {
+  struct Streamed {
+    Version version;
+    uint64_t total_bytes = 0;
+  };
   DiskId target;
   wire::SyncSession session;
   bool begun = false;
   Version base;
   std::map<ChunkKey, Version> chunk_bases;
   Version stream_base;
-  Version stream_durable;  // as the target has acknowledged
+  Ring<Streamed> streamed;  // new entries that the target has not acknowledged as durable
+  uint64_t stream_bytes = 0, stream_bytes_durable = 0;
   Feed feed;
   ChunkWalk walk;
   bool scan_ended = false;
@@ -314,6 +319,7 @@ struct ReplicaState {
   Version horizon;         // of this epoch
   std::vector<SyncSource> sync_sources;
   SyncTarget sync_target;
+  Instant sync_from;  // the next one: this disk was full
   std::vector<FetchServe> fetch_serves;
 
   uint64_t last_query = 0;

@@ -53,7 +53,7 @@ void ResumeFeed(const ReplicaState& s, Feed& feed, DiskId to, const wire::SyncSe
 // ---- commit.cc: D, W, answers (5.2.3, 5.2.4) -------------------------------------------------
 void AdvanceDurable(ReplicaState& s, Instant now, Effects& out);
 void OnReport(ReplicaState& s, DiskId from, Version durable, Instant now, Effects& out);
-void LearnCommitted(ReplicaState& s, Version committed, Instant now, Effects& out);
+void LearnCommitted(ReplicaState& s, Version committed, Effects& out);
 // Raises W; `answering` at the tail, whose commit it is.
 void CommitUpTo(ReplicaState& s, Version committed, bool answering, Effects& out);
 void TellCommitted(ReplicaState& s, Effects& out);
@@ -144,9 +144,9 @@ std::string Describe(const ChunkKey& chunk, const DamagedBlock& block);
 // ---- reconfigure.cc: name, adopt, open (5.5 a, b, d, f, h) ----------------------------------
 void OnName(ReplicaState& s, const model::NamedConfig& config, Instant now, Effects& out);
 // What an opened config, told by metadata or carried with a name, proves.
-void LearnOpened(ReplicaState& s, const model::ChainConfig& opened, Instant now, Effects& out);
+void LearnOpened(ReplicaState& s, const model::ChainConfig& opened, Effects& out);
 // The epoch that this member has adopted and levelled out in is open (5.5d, R17).
-void Open(ReplicaState& s, Version opened_at, Instant now, Effects& out);
+void Open(ReplicaState& s, Version opened_at, Effects& out);
 void OnRelease(ReplicaState& s, const wire::Release& release, Instant now, Effects& out);
 // Leaves the epoch: everything volatile that belongs to it goes.
 void EndEpoch(ReplicaState& s, Effects& out);
@@ -180,7 +180,7 @@ bool OnFetchPending(ReplicaState& s, StorePendingResult& result, Effects& out);
 // ---- resync_source.cc (5.6) -----------------------------------------------------------------
 void OnSyncOpen(ReplicaState& s, const wire::SyncOpen& open, Effects& out);
 void OnSyncAck(ReplicaState& s, const wire::SyncAck& ack, Instant now, Effects& out);
-void OnSyncEndAtSource(ReplicaState& s, const wire::SyncEnd& end, Effects& out);
+void OnSyncEndAtSource(ReplicaState& s, const wire::SyncEnd& end);
 // A new entry, to all targets whose stream has begun.
 void FeedSources(ReplicaState& s, const Entry& entry, Effects& out);
 // What a scanned entry counts in the window of a session.
@@ -202,7 +202,7 @@ void StartSync(ReplicaState& s, Instant now, Effects& out);
 void OnSyncRoom(ReplicaState& s, uint64_t bytes, bool granted, Instant now, Effects& out);
 void OnSyncBegin(ReplicaState& s, const wire::SyncBegin& begin, Effects& out);
 void OnSyncStream(ReplicaState& s, wire::SyncStream&& stream, Instant now, Effects& out);
-void OnSyncScanned(ReplicaState& s, wire::SyncScan&& scan, Effects& out);
+void OnSyncScanned(ReplicaState& s, wire::SyncScan&& scan, Instant now, Effects& out);
 void OnSyncChunkEnd(ReplicaState& s, const wire::SyncChunkEnd& end, Effects& out);
 void OnSyncScanEnd(ReplicaState& s, const wire::SyncScanEnd& end, Effects& out);
 // W of the source, from any frame of it.

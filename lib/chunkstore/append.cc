@@ -50,6 +50,16 @@ uint64_t ChunkStoreImpl::AppendFixed(RecordKind kind, const Body& body) {
 }
 
 uint64_t ChunkStoreImpl::AppendEntry(ChainId chain, Entry entry) {
+  reserved_bytes_ -= std::min<uint64_t>(reserved_bytes_, entry.payload.size());
+  return AddEntry(chain, std::move(entry));
+}
+
+uint64_t ChunkStoreImpl::AppendHeal(ChainId chain, Entry entry) {
+  SP_CHECK(entry.arrival == Arrival::kCommitted);
+  return AddEntry(chain, std::move(entry));
+}
+
+uint64_t ChunkStoreImpl::AddEntry(ChainId chain, Entry&& entry) {
   const BlockRange range = entry.place.blocks;
   const bool data = entry.kind == EntryKind::kData;
   SP_CHECK(range.first <= kBlocksPerChunk && range.count <= kBlocksPerChunk - range.first);
@@ -69,15 +79,14 @@ uint64_t ChunkStoreImpl::AppendEntry(ChainId chain, Entry entry) {
   }
   const uint32_t first_block = batch.payload_blocks;
   if (data) {
-    if (entry.arrival == Arrival::kPending) {  // scans and heals were promised nothing
-      reserved_bytes_ -= std::min<uint64_t>(reserved_bytes_, entry.payload.size());
-    }
     batch.AddPayload(IsAligned(entry.payload, core_->superblock.sector_bytes)
                          ? std::move(entry.payload)
                          : pool_.Copy(entry.payload.span()));
   }
   if (entry.arrival == Arrival::kPending) {
     state_.AddUnsealed(chain, std::move(entry), MemoryLocation(batch.slot, first_block));
+  } else {
+    state_.CountUnsealed(blocks);
   }
   return Appended(batch);
 }
@@ -181,7 +190,7 @@ void ChunkStoreImpl::SetCommitted(ChainId chain, Version committed) {
   if (!state_.dirty().empty() && !idle_timer_.active() && failure_.ok() && !closing_) {
     idle_timer_.StartIn(Duration::Millis(20));
   }
-  if (denied_) ScheduleBatch();
+  if (denied_ || log_waits_) ScheduleBatch();
 }
 
 Version ChunkStoreImpl::DurableCommitted(ChainId chain) const {

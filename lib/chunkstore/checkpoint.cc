@@ -93,7 +93,7 @@ void AddPage(StreamWriter& index, const ChunkKey& key, ChainId chain, const Inde
   record.chain = chain.raw();
   record.run = static_cast<uint8_t>(page.run);
   record.flags = page.uniform_hole ? PageRecord::kUniformHole : 0;
-  record.entry_count = static_cast<uint16_t>(page.uniform_hole ? 1 : page.count());
+  record.entry_count = static_cast<uint16_t>(page.kept());
   std::copy(page.bitmap.begin(), page.bitmap.end(), std::begin(record.bitmap));
   const IndexEntry* entries = page.uniform_hole ? &page.only : page.entries;
   AddText(index, RecordKind::kPage, &record, sizeof record,

@@ -61,7 +61,7 @@ struct StoreUsage {
   uint64_t stored_bytes = 0;    // live blocks
   uint64_t reserved_bytes = 0;  // promised by Reserve and not yet used
   uint64_t free_bytes = 0;      // what Reserve can still grant, after cleaning
-  uint64_t entries = 0;         // index entries, holes included
+  uint64_t entries = 0;         // index entries, holes included: one for a run of 1 MiB
   uint64_t chunks = 0;
   // Live blocks that could not be read when they were to be moved: they stay where they are until
   // they are healed or written over.
@@ -187,10 +187,12 @@ class ChunkStore {
   virtual bool Reserve(uint64_t bytes) = 0;
   virtual void Unreserve(uint64_t bytes) = 0;
 
-  // Appends an entry; takes its payload's size from what is reserved (a hole or a scanned entry
-  // needs no reservation and may use the reserve that belongs to bookkeeping, as far as it goes). A
+  // Appends an entry; takes its payload's size from what is reserved (a hole has none). A
   // kCommitted entry is read from the end of the turn on, when its batch is sealed.
   virtual uint64_t AppendEntry(ChainId chain, Entry entry) = 0;
+  // The same for blocks that the index has in this very version, and whose bytes were damaged: they
+  // take the place of those, so they need no room.
+  virtual uint64_t AppendHeal(ChainId chain, Entry entry) = 0;
   // The highest adopted epoch, with the config in its owner's encoding.
   virtual uint64_t AppendAdopt(ChainId chain, Epoch epoch, std::string config) = 0;
   // Drops the pending entries with versions in (above, (below, 0)) that stand before it, after
@@ -230,8 +232,9 @@ class ChunkStore {
   virtual void Scan(ScanOp* op) = 0;
   // Counts on, a piece that takes no longer than a few reads.
   virtual void CountLayers(LayerCounter* counter) const = 0;
-  // The pending entries above `above`, with payload, in version order (resync stream, level-out
-  // fetch, resend after a broken link). Payload is read back from the device where needed.
+  // The entries above `above` that are pending now, with payload, in version order (resync stream,
+  // level-out fetch, resend after a broken link), whatever is committed before their payload has
+  // been read back from the device, where that is needed.
   virtual void PendingAbove(ChainId chain, Version above,
                             absl::AnyInvocable<void(absl::StatusOr<std::vector<Entry>>)> done) = 0;
 

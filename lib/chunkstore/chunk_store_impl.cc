@@ -94,7 +94,7 @@ Task ChunkStoreImpl::Begin() {
 }
 
 Room ChunkStoreImpl::room() const {
-  return Room::Of(segments_.size(), segments_.segment_bytes(), state_.index().entries());
+  return Room::Of(segments_.size(), segments_.segment_bytes(), state_.index().bytes());
 }
 
 StoreUsage ChunkStoreImpl::usage() const {
@@ -263,8 +263,9 @@ std::optional<std::string> ChunkStoreImpl::Note(const std::string& key) const {
 
 std::vector<ChunkSize> ChunkStoreImpl::ChunksAbove(ChainId chain, Version above) const {
   std::vector<ChunkSize> chunks;
-  for (const auto& [key, chunk] : state_.index().chunks()) {
-    if (chunk->chain != chain || chunk->highest <= above) continue;
+  for (const ChunkKey& key : state_.index().ChunksOf(chain)) {
+    const Index::Chunk* chunk = state_.index().Find(key);
+    if (chunk->highest <= above) continue;
     uint64_t blocks = 0;
     for (const Index::Pages& pages : chunk->runs) {
       for (const Index::Page& page : pages) blocks += page.uniform_hole ? 0 : page.count();
@@ -290,8 +291,17 @@ void ChunkStoreImpl::Close(absl::AnyInvocable<void(absl::Status)> done) {
 
 Task ChunkStoreImpl::RunClose(absl::AnyInvocable<void(absl::Status)> done) {
   co_await Progress{*this};
-  while (failure_.ok() && (maintaining_ || !log().idle())) co_await Progress{*this};
-  absl::Status status = failure_;
+  absl::Status status;
+  while (failure_.ok() && status.ok() && (maintaining_ || !log().idle())) {
+    KickMaintenance();
+    if (log_waits_ && !maintaining_ && log().under_way() == 0) {
+      status = absl::ResourceExhaustedError("disk " + std::to_string(identity_.disk.value()) +
+                                            " is full: what it was given last is not on it");
+    } else {
+      co_await Progress{*this};
+    }
+  }
+  if (!failure_.ok()) status = failure_;
   if (status.ok()) status = co_await Checkpoint();
   if (status.ok()) {
     AppendWitness();

@@ -46,6 +46,7 @@ class ChunkStoreImpl : public ChunkStore,
   void Unreserve(uint64_t bytes) override;
 
   uint64_t AppendEntry(ChainId chain, Entry entry) override;
+  uint64_t AppendHeal(ChainId chain, Entry entry) override;
   uint64_t AppendAdopt(ChainId chain, Epoch epoch, std::string config) override;
   uint64_t AppendVoid(ChainId chain, Version above, Epoch below) override;
   uint64_t AppendBase(ChainId chain, Version base) override;
@@ -141,6 +142,7 @@ class ChunkStoreImpl : public ChunkStore,
   StreamWriter& log() { return writer(StreamId::kLog); }
   StreamWriter& writer(StreamId stream) { return *writers_[static_cast<size_t>(stream)]; }
   Batch& OpenLog(uint32_t body_bytes, uint32_t blocks);
+  uint64_t AddEntry(ChainId chain, Entry&& entry);
   uint64_t Appended(Batch& batch);
   template <class Body>
   uint64_t AppendFixed(RecordKind kind, const Body& body);
@@ -162,6 +164,7 @@ class ChunkStoreImpl : public ChunkStore,
   void SnapshotPages(StreamWriter& index, const ChunkKey& key, Index::Chunk& chunk, bool all);
   // Maintenance (cleaner.cc).
   void KickMaintenance();
+  bool MaintenanceMayHelp() const;
   bool NeedsMaintenance() const;
   bool NeedsSpace() const;
   Task Maintain();
@@ -228,6 +231,7 @@ class ChunkStoreImpl : public ChunkStore,
   uint64_t checkpoints_begun_ = 0;
   Task maintenance_;
   bool maintaining_ = false;
+  std::optional<uint64_t> gave_up_at_;  // SegmentTable::changes() when maintenance gave up
   std::list<Task> tasks_;
   std::map<LineageId, LineProgress> line_progress_;
   uint64_t lines_position_ = 0;  // of the newest line appended; 0: all are durable

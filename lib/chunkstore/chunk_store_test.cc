@@ -99,6 +99,25 @@ TEST_F(ChunkStoreTest, PendingStaysPendingOverARestart) {
   EXPECT_TRUE(Read({5, 1}).Matches(0, V(1, 2)));
 }
 
+// A stream that lacked what is committed meanwhile would have a hole (5.6).
+TEST_F(ChunkStoreTest, PendingIsWhatWasPendingAtTheCall) {
+  Write(V(1, 1), {0, 4});
+  Write(V(1, 2), {2, 4});
+  std::vector<Entry> entries;
+  store().PendingAbove(kChain, Version(), [&](absl::StatusOr<std::vector<Entry>> e) {
+    ASSERT_TRUE(e.ok());
+    entries = std::move(*e);
+  });
+  EXPECT_TRUE(entries.empty()) << "called back from within the call";
+  store().SetCommitted(kChain, V(1, 2));
+  life_->Run();
+  ASSERT_EQ(entries.size(), 2u);
+  EXPECT_EQ(entries[0].version, V(1, 1));
+  std::vector<uint8_t> want(kBlockBytes);
+  FillBlock(want.data(), kKey, 2, V(1, 1));
+  EXPECT_EQ(std::memcmp(entries[0].payload.data() + 2 * kBlockBytes, want.data(), kBlockBytes), 0);
+}
+
 TEST_F(ChunkStoreTest, ADurableWLagsAndIsNotTakenBack) {
   Write(V(1, 1), {0, 1});
   store().SetCommitted(kChain, V(1, 1));

@@ -20,13 +20,20 @@ bool ChunkStoreImpl::NeedsSpace() const { return segments_.free_count() < room()
 
 bool ChunkStoreImpl::NeedsMaintenance() const {
   // Writing the whole index costs: not before the log has grown by four times its size.
-  const uint64_t index_bytes = state_.index().entries() * sizeof(IndexEntry);
+  const uint64_t index_bytes = state_.index().bytes();
   return NeedsSpace() || writers_[0]->bytes_written() - checkpointed_log_bytes_ >=
                              std::max(checkpoint_log_bytes_, 4 * index_bytes);
 }
 
+// Not when it has given up and nothing has changed since: it would only do the same again, for
+// ever.
+bool ChunkStoreImpl::MaintenanceMayHelp() const {
+  return failure_.ok() && NeedsMaintenance() && gave_up_at_ != segments_.changes();
+}
+
 void ChunkStoreImpl::KickMaintenance() {
-  if (maintaining_ || closing_ || !failure_.ok() || !NeedsMaintenance()) return;
+  // A log that waits for a segment cannot be closed without it.
+  if (maintaining_ || (closing_ && !log_waits_) || !MaintenanceMayHelp()) return;
   maintaining_ = true;
   maintenance_ = Maintain();
   maintenance_.Start();
@@ -36,7 +43,7 @@ Task ChunkStoreImpl::Maintain() {
   ScheduleBatch();
   co_await Progress{*this};  // not from within the call that needed it
   uint32_t without_gain = 0;
-  while (failure_.ok() && !closing_ && NeedsMaintenance() && without_gain < 8) {
+  while (failure_.ok() && (!closing_ || log_waits_) && NeedsMaintenance() && without_gain < 8) {
     const uint32_t before = segments_.free_count();
     if (NeedsSpace()) {
       if (!ChooseVictim() && segments_.CountEmptied() == 0) break;
@@ -50,6 +57,8 @@ Task ChunkStoreImpl::Maintain() {
     }
   }
   maintaining_ = false;
+  gave_up_at_.reset();
+  if (NeedsSpace()) gave_up_at_ = segments_.changes();
   ScheduleBatch();
   co_return absl::OkStatus();
 }

@@ -24,6 +24,25 @@ class DamageTest : public testing::Test {
     const absl::Status status = life_->Open();
     ASSERT_TRUE(status.ok()) << status;
   }
+  // With bytes that the device cannot read: (offset, bytes).
+  void OpenUnreadable(const std::vector<std::pair<uint64_t, uint64_t>>& ranges) {
+    Crash();
+    life_ = std::make_unique<StoreLife>(&disk_, pool_);
+    for (const auto& [offset, bytes] : ranges) life_->device().MakeUnreadable(offset, bytes);
+    const absl::Status status = life_->Open();
+    ASSERT_TRUE(status.ok()) << status;
+  }
+  Superblock Super() {
+    std::vector<uint8_t> block(kSuperblockBytes);
+    disk_.Read(0, block);
+    Superblock super;
+    EXPECT_TRUE(DecodeSuperblock(block, &super).ok());
+    return super;
+  }
+  uint64_t HeaderOf(uint64_t batch) {
+    const Superblock super = Super();
+    return SegmentOffset(super, static_cast<uint32_t>((batch - kAreaBytes) / super.segment_bytes));
+  }
   void Crash() {
     life_ = nullptr;
     Random random(1);
@@ -85,13 +104,9 @@ TEST_F(DamageTest, RotOfTheNewestBatchIsDamageOnceItHasItsWitness) {
 TEST_F(DamageTest, RotOfASegmentHeaderIsDamage) {
   for (uint32_t i = 1; i <= 3; ++i) Write(i);
   life_->Idle();
-  std::vector<uint8_t> block(kSuperblockBytes);
-  disk_.Read(0, block);
-  Superblock super;
-  ASSERT_TRUE(DecodeSuperblock(block, &super).ok());
-  const uint64_t segment = (FindBatch(1) - kAreaBytes) / super.segment_bytes;
+  const uint64_t header = HeaderOf(FindBatch(1));
   Crash();
-  disk_.FlipBit(SegmentOffset(super, static_cast<uint32_t>(segment)), 3);
+  disk_.FlipBit(header, 3);
   Open();
   EXPECT_TRUE(life_->store().damaged());
 }
@@ -164,6 +179,69 @@ TEST_F(DamageTest, EitherSuperblockIsEnough) {
     Open();
     EXPECT_EQ(Pending(), 1u);
   }
+}
+
+// Bytes that cannot be read are bytes that are not valid, no more: the rules for damage decide.
+TEST_F(DamageTest, EitherSuperblockMayBeUnreadable) {
+  Write(1);
+  const uint64_t size = disk_.info().size_bytes;
+  for (int copy = 0; copy < 2; ++copy) {
+    OpenUnreadable({{SuperblockOffset(size, copy), 512}});
+    EXPECT_EQ(Pending(), 1u);
+    EXPECT_FALSE(life_->store().damaged());
+  }
+  life_ = std::make_unique<StoreLife>(&disk_, pool_);
+  life_->device().MakeUnreadable(0, 512);
+  life_->device().MakeUnreadable(SuperblockOffset(size, 1), 512);
+  EXPECT_TRUE(absl::IsDataLoss(life_->Open()));
+}
+
+TEST_F(DamageTest, AnUnreadableHeaderOfAFreeSegmentIsNoDamage) {
+  for (uint32_t i = 1; i <= 3; ++i) Write(i);
+  life_->Idle();
+  const Superblock super = Super();
+  OpenUnreadable({{SegmentOffset(super, super.segments - 1), 4096}});
+  EXPECT_FALSE(life_->store().damaged());
+  EXPECT_EQ(Pending(), 3u);
+}
+
+TEST_F(DamageTest, AnUnreadableHeaderOfASegmentInUseIsDamage) {
+  for (uint32_t i = 1; i <= 3; ++i) Write(i);
+  life_->Idle();
+  OpenUnreadable({{HeaderOf(FindBatch(1)), 512}});
+  EXPECT_TRUE(life_->store().damaged());
+}
+
+// Nor is it taken for free when what the first batch would say of it is lost, too.
+TEST_F(DamageTest, AnUnreadableBeginOfASegmentInUseIsDamage) {
+  for (uint32_t i = 1; i <= 3; ++i) Write(i);
+  life_->Idle();
+  OpenUnreadable({{HeaderOf(FindBatch(1)), 2048}});
+  EXPECT_TRUE(life_->store().damaged());
+}
+
+TEST_F(DamageTest, AnUnreadableSectorIsNotInTheWayOfOthers) {
+  for (uint32_t i = 1; i <= 3; ++i) Write(i);
+  life_->Idle();
+  const uint64_t last = FindBatch(3);
+  OpenUnreadable({{FindBatch(1) + 512 + 1024, 512}, {last + (256 << 10), 512}});
+  EXPECT_FALSE(life_->store().damaged());
+  EXPECT_EQ(Pending(), 3u);
+}
+
+TEST_F(DamageTest, AnUnreadableBatchIsDamageIfAWitnessSaysSo) {
+  for (uint32_t i = 1; i <= 3; ++i) Write(i);
+  life_->Idle();
+  OpenUnreadable({{FindBatch(2), 512}});
+  EXPECT_TRUE(life_->store().damaged());
+  EXPECT_EQ(Pending(), 1u);
+}
+
+TEST_F(DamageTest, AnUnreadablePayloadOfTheTailIsATornTail) {
+  for (uint32_t i = 1; i <= 3; ++i) Write(i);
+  OpenUnreadable({{FindBatch(3) + 512 + 1024, 512}});
+  EXPECT_FALSE(life_->store().damaged());
+  EXPECT_EQ(Pending(), 2u);
 }
 
 TEST_F(DamageTest, ADamagedIndexSaysWhatToDo) {

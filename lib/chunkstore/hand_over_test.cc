@@ -1,6 +1,7 @@
 // Layers that are merged or freed: whose their entries are before, while and after the store hands
 // them over (design 4.7, 4.8). Names in capitals are those of the rules whose absence the model
 // checker was shown to notice.
+#include "lib/chunkstore/format.h"
 #include "lib/chunkstore/line_model.h"
 
 namespace storpool::chunkstore {
@@ -126,6 +127,17 @@ TEST_F(HandOverTest, TheHigherVersionStaysAndTheDataIsNotMoved) {
     EXPECT_EQ(Got(2, 2), 0);
     EXPECT_EQ(store().usage().entries, 3u);
   }
+}
+
+TEST_F(HandOverTest, ATrimmedRunStaysOneEntry) {
+  Keep(kBoth);
+  Append(1, {0, kRunBlocks}, EntryKind::kHole);
+  Append(1, {kRunBlocks, kRunBlocks}, EntryKind::kHole);
+  const uint32_t newer = Append(2, {kRunBlocks, 1});
+  Keep(kMerged);
+  EXPECT_EQ(Got(2, 0), 0);
+  EXPECT_EQ(Got(2, kRunBlocks), newer);
+  EXPECT_EQ(store().usage().entries, 1 + kRunBlocks);
 }
 
 TEST_F(HandOverTest, WhatLiesAtOrBeyondTheCutOfTheChildIsFreed) {

@@ -107,8 +107,22 @@ Index::Chunk& Index::Ensure(const ChunkKey& key, ChainId chain) {
   if (chunk == nullptr) {
     chunk = std::make_unique<Chunk>();
     chunk->chain = chain;
+    chunks_of_[chain].insert(key);
   }
   return *chunk;
+}
+
+const Index::Keys& Index::ChunksOf(ChainId chain) const {
+  static const Keys kNone;
+  const auto it = chunks_of_.find(chain);
+  return it == chunks_of_.end() ? kNone : it->second;
+}
+
+Index::Chunks::iterator Index::Forget(Chunks::iterator it) {
+  const auto of = chunks_of_.find(it->second->chain);
+  of->second.erase(it->first);
+  if (of->second.empty()) chunks_of_.erase(of);
+  return chunks_.erase(it);
 }
 
 Index::Page& Index::EnsurePage(Chunk& chunk, uint32_t run, LayerId layer) {
@@ -116,6 +130,7 @@ Index::Page& Index::EnsurePage(Chunk& chunk, uint32_t run, LayerId layer) {
   auto it = LowerBound(pages, layer);
   if (it == pages.end() || it->layer != layer) {
     it = pages.insert(it, Page{});
+    ++pages_;
     it->run = static_cast<uint16_t>(run);
     it->layer = layer;
   }
@@ -139,6 +154,7 @@ void Index::Materialize(Page& page) {
   if (!page.uniform_hole) return;
   Reserve(page, kRunBlocks);
   std::fill(page.entries, page.entries + kRunBlocks, page.only);
+  entries_ += kRunBlocks - 1;
   page.uniform_hole = false;
 }
 
@@ -178,12 +194,12 @@ void Index::PutData(Chunk& chunk, LayerId layer, BlockRange range, Version versi
 }
 
 bool Index::PutUniformHole(Page& page, Version version) {
-  const uint32_t count = page.count();
-  for (uint32_t i = 0; i < (page.uniform_hole ? 1 : count); ++i) {
+  const uint32_t kept = page.kept();
+  for (uint32_t i = 0; i < kept; ++i) {
     const IndexEntry& e = page.uniform_hole ? page.only : page.entries[i];
     if (e.version() > version) return false;
   }
-  for (uint32_t i = 0; i < count && !page.uniform_hole; ++i) {
+  for (uint32_t i = 0; i < kept && !page.uniform_hole; ++i) {
     if (!page.entries[i].is_hole()) segments_.DropBlocks(page.entries[i].location(), 1);
   }
   arrays_.Free(page.entries, page.capacity);
@@ -192,7 +208,7 @@ bool Index::PutUniformHole(Page& page, Version version) {
   page.uniform_hole = true;
   page.only = IndexEntry::Make(version, IndexEntry::kHole, 0);
   page.bitmap.fill(~uint64_t{0});
-  entries_ += kRunBlocks - count;
+  entries_ = entries_ - kept + 1;
   return true;
 }
 
@@ -260,7 +276,7 @@ uint64_t Index::DirtyBytes() const {
     for (const Pages& pages : chunk->runs) {
       for (const Page& page : pages) {
         if (!page.dirty) continue;
-        bytes += sizeof(PageRecord) + (page.uniform_hole ? 1 : page.count()) * sizeof(IndexEntry);
+        bytes += kPageBytes + page.kept() * sizeof(IndexEntry);
       }
     }
   }
@@ -268,11 +284,12 @@ uint64_t Index::DirtyBytes() const {
 }
 
 void Index::Release(Page& page) {
-  const uint32_t count = page.count();
-  for (uint32_t i = 0; i < count && !page.uniform_hole; ++i) {
+  const uint32_t kept = page.kept();
+  for (uint32_t i = 0; i < kept && !page.uniform_hole; ++i) {
     if (!page.entries[i].is_hole()) segments_.DropBlocks(page.entries[i].location(), 1);
   }
-  entries_ -= count;
+  entries_ -= kept;
+  --pages_;
   arrays_.Free(page.entries, page.capacity);
 }
 
@@ -288,7 +305,7 @@ void Index::ReleaseAll(Chunk& chunk) {
 void Index::EraseContent(Chunks::iterator* it) {
   ReleaseAll(*(*it)->second);
   if ((*it)->second->pending == 0) {
-    *it = chunks_.erase(*it);
+    *it = Forget(*it);
   } else {
     ++*it;
   }
@@ -300,19 +317,16 @@ void Index::DropLineage(LineageId lineage) {
 }
 
 void Index::DropChain(ChainId chain) {
-  for (auto it = chunks_.begin(); it != chunks_.end();) {
-    if (it->second->chain == chain) {
-      EraseContent(&it);
-    } else {
-      ++it;
-    }
+  for (const ChunkKey& key : Keys(ChunksOf(chain))) {
+    auto it = chunks_.find(key);
+    EraseContent(&it);
   }
 }
 
 void Index::Shrink(const ChunkKey& key) {
   const auto it = chunks_.find(key);
   if (it != chunks_.end() && it->second->pending == 0 && it->second->empty()) {
-    chunks_.erase(it);
+    Forget(it);
   }
 }
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
 #include "lib/base/chain_record.h"
 #include "lib/chunkstore/format.h"
 #include "lib/chunkstore/segment_table.h"
@@ -47,6 +48,8 @@ class Index {
     IndexEntry only;
 
     uint32_t count() const;
+    // Entries that it takes up: of a uniform hole, one.
+    uint32_t kept() const { return uniform_hole ? 1 : count(); }
     // The entry of a block of the run, or nullptr.
     const IndexEntry* Find(uint32_t block_in_run) const;
     uint32_t Rank(uint32_t block_in_run) const;
@@ -70,6 +73,7 @@ class Index {
     bool empty() const;
   };
   using Chunks = absl::btree_map<ChunkKey, std::unique_ptr<Chunk>>;
+  using Keys = absl::btree_set<ChunkKey>;
 
   explicit Index(SegmentTable& segments) : segments_(segments) {}
   Index(const Index&) = delete;
@@ -77,8 +81,11 @@ class Index {
 
   const Chunks& chunks() const { return chunks_; }
   const Chunk* Find(const ChunkKey& key) const;
+  const Keys& ChunksOf(ChainId chain) const;
   Chunk& Ensure(const ChunkKey& key, ChainId chain);
-  uint64_t entries() const { return entries_; }
+  uint64_t entries() const { return entries_; }  // kept ones
+  // About what a checkpoint writes of all of it.
+  uint64_t bytes() const { return pages_ * kPageBytes + entries_ * sizeof(IndexEntry); }
 
   // `crcs` are seeded, one for each block from range.first on.
   void PutData(Chunk& chunk, LayerId layer, BlockRange range, Version version, uint64_t location,
@@ -117,6 +124,8 @@ class Index {
   void Shrink(const ChunkKey& key);
 
  private:
+  static constexpr uint64_t kPageBytes = sizeof(PageRecord) + 8;  // and the record's header
+
   void MergePage(const ChunkKey& key, Chunk& chunk, const Page& from,
                  const model::LineView::Owner& owner);
   Page& EnsurePage(Chunk& chunk, uint32_t run, LayerId layer);
@@ -127,10 +136,13 @@ class Index {
   void Release(Page& page);
   void ReleaseAll(Chunk& chunk);
   void EraseContent(Chunks::iterator* it);
+  Chunks::iterator Forget(Chunks::iterator it);
 
   SegmentTable& segments_;
   EntryArrays arrays_;
   Chunks chunks_;
+  absl::btree_map<ChainId, Keys> chunks_of_;
+  uint64_t pages_ = 0;
   uint64_t entries_ = 0;
   bool pages_dropped_ = false;
 };

@@ -75,6 +75,10 @@ void Index::MergePage(const ChunkKey& key, Chunk& chunk, const Page& from,
                       const model::LineView::Owner& owner) {
   const Bits alive = BlocksBelow(ByteOf(key, from.run), owner.dead_from_bytes);
   Page* to = nullptr;
+  if (from.uniform_hole && Count(alive, alive) == kRunBlocks) {  // as cheap as it was
+    to = &EnsurePage(chunk, from.run, owner.layer);
+    if (PutUniformHole(*to, from.only.version())) return;
+  }
   for (uint32_t b = 0; b < kRunBlocks; ++b) {
     const IndexEntry* entry = from.Find(b);
     if (entry == nullptr || (alive[b / 64] >> b % 64 & 1) == 0) continue;

@@ -19,10 +19,10 @@ Task ReadSuperblocks(env::Device& device, BufferPool& pool, Superblock* superblo
   uint64_t end = size;
   for (int copy = 0; copy < 2; ++copy) {
     const uint64_t offset = SuperblockOffset(end, copy);
-    const absl::Status read = co_await ReadDevice(device, offset, block.span());
-    if (!read.ok()) co_return read;
+    absl::Status status = co_await ReadDevice(device, offset, block.span());
+    if (!status.ok() && !absl::IsDataLoss(status)) co_return status;
     Superblock candidate;
-    const absl::Status status = DecodeSuperblock(block.span(), &candidate);
+    if (status.ok()) status = DecodeSuperblock(block.span(), &candidate);
     if (!status.ok()) {
       if (!absl::IsNotFound(status)) problem = status;
       continue;
@@ -35,12 +35,26 @@ Task ReadSuperblocks(env::Device& device, BufferPool& pool, Superblock* superblo
   co_return found ? absl::OkStatus() : problem;
 }
 
+// Where a whole window cannot be read no more than what is asked for is read, until it is passed:
+// one bad sector makes only itself unreadable, and costs two failing reads rather than one for each
+// step.
 Task DeviceWindow::Load(uint64_t offset, uint64_t bytes, uint64_t limit) {
   SP_CHECK(offset < limit && bytes <= kBytes);
-  if (Has(offset, std::min(bytes, limit - offset))) co_return absl::OkStatus();
+  const uint64_t wanted = std::min(bytes, limit - offset);
+  if (Has(offset, wanted)) co_return absl::OkStatus();
   start_ = offset;
-  size_ = std::min<uint64_t>(kBytes, limit - offset);
-  co_return co_await ReadDevice(device_, start_, memory_.span().first(size_));
+  size_ = 0;
+  if (offset < bad_from_ || offset >= bad_until_) {
+    const uint64_t whole = std::min<uint64_t>(kBytes, limit - offset);
+    const absl::Status read = co_await ReadDevice(device_, offset, memory_.span().first(whole));
+    if (read.ok()) size_ = whole;
+    if (!absl::IsDataLoss(read)) co_return read;
+    bad_from_ = offset;
+    bad_until_ = offset + whole;
+  }
+  SP_RETURN_CO(co_await ReadDevice(device_, offset, memory_.span().first(wanted)));
+  size_ = wanted;
+  co_return absl::OkStatus();
 }
 
 std::span<const uint8_t> DeviceWindow::At(uint64_t offset) const {
@@ -78,8 +92,11 @@ Task Recovery::ReadHeaders() {
   const uint32_t sector = core_.superblock.sector_bytes;
   Buffer memory = pool_.Allocate(2 * sector);
   headers_.resize(core_.segments.size());
+  unreadable_.resize(headers_.size());
   for (uint32_t i = 0; i < headers_.size(); ++i) {
-    SP_RETURN_CO(co_await ReadDevice(device_, DeviceOffset(i, 0), memory.span()));
+    bool readable = true;
+    SP_RETURN_CO(co_await ReadHeader(i, memory.span(), &readable));
+    unreadable_[i] = !readable;
     std::memcpy(&headers_[i], memory.data(), sizeof headers_[i]);
     if (!IsValid(headers_[i], core_.superblock.store)) {
       headers_[i] = HeaderOfFirstBatch(memory.span().subspan(sector));
@@ -88,6 +105,22 @@ Task Recovery::ReadHeaders() {
     core_.segments.RaiseSequence(headers_[i].segment_sequence);
   }
   core_.segments.RaiseSequence(core_.superblock.root.segment_sequence);
+  co_return absl::OkStatus();
+}
+
+// The header and what stands behind it; each reads as zeroes where it cannot be read.
+Task Recovery::ReadHeader(uint32_t segment, std::span<uint8_t> to, bool* readable) {
+  const absl::Status both = co_await ReadDevice(device_, DeviceOffset(segment, 0), to);
+  if (!absl::IsDataLoss(both)) co_return both;
+  const uint32_t sector = core_.superblock.sector_bytes;
+  for (const uint32_t at : {0u, sector}) {
+    const std::span<uint8_t> part = to.subspan(at, sector);
+    const absl::Status read = co_await ReadDevice(device_, DeviceOffset(segment, at), part);
+    if (!read.ok() && !absl::IsDataLoss(read)) co_return read;
+    if (read.ok()) continue;
+    std::ranges::fill(part, 0);
+    if (at == 0) *readable = false;
+  }
   co_return absl::OkStatus();
 }
 
@@ -178,14 +211,33 @@ Task Recovery::Step(Walk* walk, bool* went_on) {
   co_return absl::OkStatus();
 }
 
+// Makes the descriptor of the batch at `at` available in the window. Not valid: none is there, or
+// it cannot be read, which is the same.
+Task Recovery::LoadDescriptor(uint64_t at, uint64_t limit, BatchHeader* h, bool* valid) {
+  *valid = false;
+  absl::Status read = co_await window_.Load(at, kDescriptorBytesMax, limit);
+  if (absl::IsDataLoss(read)) {  // something behind the descriptor, perhaps
+    read = co_await window_.Load(at, core_.superblock.sector_bytes, limit);
+    if (read.ok() && LooksLikeBatch(window_.At(at), h)) {
+      const uint64_t padded = RoundUp(h->descriptor_bytes, core_.superblock.sector_bytes);
+      read = co_await window_.Load(at, padded, limit);
+    }
+  }
+  if (absl::IsDataLoss(read)) co_return absl::OkStatus();
+  SP_RETURN_CO(read);
+  *valid = ParseBatchHeader(window_.At(at), h).ok();
+  co_return absl::OkStatus();
+}
+
 Task Recovery::TryBatch(Walk* walk, uint32_t segment, uint32_t offset, bool* accepted) {
   const Superblock& super = core_.superblock;
   if (offset + super.sector_bytes > super.segment_bytes) co_return absl::OkStatus();
   const uint64_t at = DeviceOffset(segment, offset);
   const uint64_t limit = DeviceOffset(segment, 0) + super.segment_bytes;
-  SP_RETURN_CO(co_await window_.Load(at, kDescriptorBytesMax, limit));
   BatchHeader h;
-  if (!ParseBatchHeader(window_.At(at), &h).ok()) co_return absl::OkStatus();
+  bool valid = false;
+  SP_RETURN_CO(co_await LoadDescriptor(at, limit, &h, &valid));
+  if (!valid) co_return absl::OkStatus();
   const SegmentHeader& home = headers_[segment];
   const uint64_t bytes =
       RoundUp(h.descriptor_bytes, super.sector_bytes) + uint64_t{h.payload_blocks} * kBlockBytes;
@@ -249,7 +301,11 @@ Task Recovery::VerifyPayload(const Accepted& batch, bool* valid) {
   const uint64_t at = DeviceOffset(batch.segment, h.offset_bytes);
   const uint64_t limit = DeviceOffset(batch.segment, 0) + core_.superblock.segment_bytes;
   const uint64_t padded = RoundUp(h.descriptor_bytes, core_.superblock.sector_bytes);
-  SP_RETURN_CO(co_await window_.Load(at, padded + h.payload_blocks * kBlockBytes, limit));
+  const absl::Status read =
+      co_await window_.Load(at, padded + h.payload_blocks * kBlockBytes, limit);
+  *valid = false;
+  if (absl::IsDataLoss(read)) co_return absl::OkStatus();
+  SP_RETURN_CO(read);
   std::span<const uint8_t> payload = window_.At(at).subspan(padded);
   RecordReader reader(window_.At(at), h);
   Record record;
@@ -280,35 +336,40 @@ Task Recovery::LookForWitness(const Walk& walk) {
   uint64_t sequence = 0;
   if (walk.at.segment != kNoSegment) {
     sequence = walk.at.segment_sequence;
-    SP_RETURN_CO(co_await ScanForMark(walk.at.segment, walk.at.offset_bytes, last));
+    SP_RETURN_CO(co_await ScanForMark(walk.at.segment, walk.at.offset_bytes, sequence, last));
   }
   for (uint32_t i = 0; i < headers_.size() && !damaged_; ++i) {
     const SegmentHeader& h = headers_[i];
     // Also where the header is not valid (magic 0): its rot hides all that the segment holds.
     if (h.stream != static_cast<uint8_t>(StreamId::kLog)) continue;
-    if (h.segment_sequence <= sequence) continue;
-    SP_RETURN_CO(co_await ScanForMark(i, core_.superblock.sector_bytes, last));
+    // Nor is a segment passed by whose sequence nobody knows, since its begin cannot be read.
+    if (h.segment_sequence <= sequence && !(unreadable_[i] && h.segment_sequence == 0)) continue;
+    SP_RETURN_CO(co_await ScanForMark(i, core_.superblock.sector_bytes, sequence + 1, last));
   }
   co_return absl::OkStatus();
 }
 
-Task Recovery::ScanForMark(uint32_t segment, uint32_t from, uint64_t above) {
+// A batch of the log, in the segment as it was opened at `least` or later, that knows more than
+// `above` to be durable.
+Task Recovery::ScanForMark(uint32_t segment, uint32_t from, uint64_t least, uint64_t above) {
   const Superblock& super = core_.superblock;
   const uint64_t limit = DeviceOffset(segment, 0) + super.segment_bytes;
   for (uint32_t at = from; at + super.sector_bytes <= super.segment_bytes;
        at += super.sector_bytes) {
     const uint64_t offset = DeviceOffset(segment, at);
-    SP_RETURN_CO(co_await window_.Load(offset, super.sector_bytes, limit));
+    const absl::Status read = co_await window_.Load(offset, super.sector_bytes, limit);
+    if (absl::IsDataLoss(read)) continue;
+    SP_RETURN_CO(read);
     BatchHeader h;
     if (!LooksLikeBatch(window_.At(offset), &h)) continue;
-    if (h.store != super.store || h.segment_sequence != headers_[segment].segment_sequence ||
+    const uint64_t sequence = headers_[segment].segment_sequence;
+    const bool fits = sequence == 0 ? h.segment_sequence >= least : h.segment_sequence == sequence;
+    if (h.store != super.store || h.stream != static_cast<uint8_t>(StreamId::kLog) || !fits ||
         h.offset_bytes != at || h.mark <= above) {
       continue;
     }
-    SP_RETURN_CO(co_await window_.Load(offset, kDescriptorBytesMax, limit));
-    if (!ParseBatchHeader(window_.At(offset), &h).ok()) continue;
-    damaged_ = true;
-    co_return absl::OkStatus();
+    SP_RETURN_CO(co_await LoadDescriptor(offset, limit, &h, &damaged_));
+    if (damaged_) co_return absl::OkStatus();
   }
   co_return absl::OkStatus();
 }

@@ -38,7 +38,8 @@ class DeviceWindow {
 
   DeviceWindow(env::Device& device, BufferPool& pool)
       : device_(device), memory_(pool.Allocate(kBytes)) {}
-  // Makes [offset, min(offset + bytes, limit)) available through At.
+  // Makes [offset, min(offset + bytes, limit)) available through At. kDataLoss: some of it cannot
+  // be read.
   Task Load(uint64_t offset, uint64_t bytes, uint64_t limit);
   // What is available from `offset` on.
   std::span<const uint8_t> At(uint64_t offset) const;
@@ -51,6 +52,7 @@ class DeviceWindow {
   Buffer memory_;
   uint64_t start_ = 0;
   uint64_t size_ = 0;
+  uint64_t bad_from_ = 0, bad_until_ = 0;  // a window that cannot be read as a whole
 };
 
 class Recovery {
@@ -78,15 +80,17 @@ class Recovery {
   };
 
   Task ReadHeaders();
+  Task ReadHeader(uint32_t segment, std::span<uint8_t> to, bool* readable);
   SegmentHeader HeaderOfFirstBatch(std::span<const uint8_t> bytes) const;
   Task LoadIndex();
   Task WalkStream(Walk* walk);
   Task Step(Walk* walk, bool* went_on);
+  Task LoadDescriptor(uint64_t at, uint64_t limit, BatchHeader* h, bool* valid);
   Task TryBatch(Walk* walk, uint32_t segment, uint32_t offset, bool* accepted);
   Task VerifyTail(Walk* walk);
   Task VerifyPayload(const Accepted& batch, bool* valid);
   Task LookForWitness(const Walk& walk);
-  Task ScanForMark(uint32_t segment, uint32_t from, uint64_t above);
+  Task ScanForMark(uint32_t segment, uint32_t from, uint64_t least, uint64_t above);
   Task ApplyAll();
   Task ApplyBatch(const Accepted& batch, bool only_pages);
   void RestoreSegments();
@@ -105,6 +109,7 @@ class Recovery {
   DeviceWindow window_;
   // Magic 0: it is not valid, and has stream and sequence as the first batch behind it says.
   std::vector<SegmentHeader> headers_;
+  std::vector<bool> unreadable_;  // the header's sector
   std::vector<NamedEnd> named_ends_;
   std::vector<bool> used_at_root_;
   std::vector<Walk> walks_;

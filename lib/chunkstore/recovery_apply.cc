@@ -66,12 +66,12 @@ Task Recovery::ApplyBatch(const Accepted& batch, bool only_pages) {
   const BatchHeader& h = batch.header;
   const uint64_t at = DeviceOffset(batch.segment, h.offset_bytes);
   const uint64_t limit = DeviceOffset(batch.segment, 0) + core_.superblock.segment_bytes;
-  SP_RETURN_CO(co_await window_.Load(at, h.descriptor_bytes, limit));
+  const uint64_t padded = RoundUp(h.descriptor_bytes, core_.superblock.sector_bytes);
+  SP_RETURN_CO(co_await window_.Load(at, padded, limit));
   BatchHeader again;
   SP_RETURN_CO(ParseBatchHeader(window_.At(at), &again));
   if (again.crc != h.crc) co_return absl::DataLossError("a batch changed between two reads");
-  uint64_t location =
-      (at + RoundUp(h.descriptor_bytes, core_.superblock.sector_bytes)) / kLocationUnitBytes;
+  uint64_t location = (at + padded) / kLocationUnitBytes;
   RecordReader reader(window_.At(at), h);
   Record record;
   while (reader.Next(&record)) {

@@ -1,5 +1,5 @@
 // How much of a disk clients may fill, and what is kept back so that the store can always clean,
-// checkpoint, trim and open (design 4.11, cleaning.md section 6).
+// checkpoint, trim and open (design 4.9, 4.11).
 //
 // Always holds: what backs a reservation is never needed by the store itself.
 #pragma once
@@ -17,11 +17,12 @@ struct Room {
   uint32_t index_segments = 0;  // one whole index
   uint32_t root_segments = 0;   // the index of a root, with what checkpoints added to it
 
-  // `index_entries`: how many there are now; holes may make them more than blocks fit.
-  static Room Of(uint32_t segments, uint32_t segment_bytes, uint64_t index_entries) {
+  // `index_now`: its bytes now; holes, and pages of few blocks, may make it larger than that of a
+  // full disk.
+  static Room Of(uint32_t segments, uint32_t segment_bytes, uint64_t index_now) {
     const uint64_t blocks = uint64_t{segments} * (segment_bytes / kBlockBytes);
-    const uint64_t entries = std::max(blocks, index_entries);
-    const uint64_t index_bytes = entries * (sizeof(IndexEntry) + 2) + (256u << 10);
+    const uint64_t of_full_disk = blocks * (sizeof(IndexEntry) + 2);
+    const uint64_t index_bytes = std::max(of_full_disk, index_now) + (256u << 10);
     const auto most = [&](uint64_t bytes) {
       return static_cast<uint32_t>(
           std::min<uint64_t>(RoundUp(bytes, segment_bytes) / segment_bytes, segments / 4));

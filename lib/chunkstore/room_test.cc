@@ -1,6 +1,7 @@
 // Space: overwritten for ever at 70 % full, with crashes; full, then trimmed (design 4.9 to 4.11).
 #include <map>
 
+#include "lib/chunkstore/format.h"
 #include "lib/chunkstore/store_fixture.h"
 
 namespace storpool::chunkstore {
@@ -192,7 +193,100 @@ TEST_F(RoomTest, AFullStoreSaysSoAndRecoversAfterTrims) {
   writer.Verify(*life_);
 }
 
-// Overwritten at 100 % of what is usable: slow, but never stuck (cleaning.md, rule 8).
+// A trimmed run is one entry, whatever it stands for: trims of what was never written cost no room.
+TEST_F(RoomTest, TrimmedRunsAreOneEntryEach) {
+  Open();
+  ChunkStore& store = life_->store();
+  const uint64_t usable = store.usage().usable_bytes;
+  constexpr uint32_t kChunks = 60;
+  uint32_t sequence = 0;
+  for (uint32_t chunk = 0; chunk < kChunks; ++chunk) {
+    store.AppendEntry(kChain,
+                      MakeEntry(pool_, EntryKind::kHole, {LineageId(1), ChunkIndex(chunk)}, kLayer,
+                                {0, kBlocksPerChunk}, Version(Epoch(1), ++sequence)));
+  }
+  life_->Run();
+  store.SetCommitted(kChain, Version(Epoch(1), sequence));
+  life_->Run();
+  EXPECT_EQ(store.usage().entries, kChunks * kRunsPerChunk);
+  EXPECT_EQ(store.usage().usable_bytes, usable);
+  // A block of data in it takes the run apart, and a trim puts it together.
+  const ChunkKey key{LineageId(1), ChunkIndex(0)};
+  ASSERT_TRUE(store.Reserve(kBlockBytes));
+  store.AppendEntry(kChain, MakeEntry(pool_, EntryKind::kData, key, kLayer, {7, 1},
+                                      Version(Epoch(1), ++sequence)));
+  life_->Run();
+  store.SetCommitted(kChain, Version(Epoch(1), sequence));
+  EXPECT_EQ(store.usage().entries, kChunks * kRunsPerChunk - 1 + kRunBlocks);
+  store.AppendEntry(kChain, MakeEntry(pool_, EntryKind::kHole, key, kLayer, {0, kRunBlocks},
+                                      Version(Epoch(1), ++sequence)));
+  life_->Run();
+  store.SetCommitted(kChain, Version(Epoch(1), sequence));
+  EXPECT_EQ(store.usage().entries, kChunks * kRunsPerChunk);
+  ASSERT_TRUE(life_->Close().ok());
+  Open();
+  EXPECT_EQ(life_->store().usage().entries, kChunks * kRunsPerChunk);
+}
+
+// A scanned entry takes what was reserved for it, at once; a heal takes nothing.
+TEST_F(RoomTest, ScannedEntriesTakeRoomAndHealsDoNot) {
+  Open();
+  ChunkStore& store = life_->store();
+  const ChunkKey key{LineageId(1), ChunkIndex(0)};
+  const Entry entry = MakeEntry(pool_, EntryKind::kData, key, kLayer, {0, 16}, Version(Epoch(1), 1),
+                                Arrival::kCommitted);
+  const uint64_t bytes = entry.payload.size();
+  ASSERT_TRUE(store.Reserve(4 * bytes));
+  store.AppendEntry(kChain, entry);
+  EXPECT_EQ(store.usage().reserved_bytes, 3 * bytes);
+  EXPECT_EQ(store.usage().stored_bytes, bytes) << "it counts from the call on";
+  life_->Run();
+  EXPECT_EQ(store.usage().stored_bytes, bytes);
+  store.AppendHeal(kChain, entry);
+  life_->Run();
+  EXPECT_EQ(store.usage().reserved_bytes, 3 * bytes);
+  EXPECT_EQ(store.usage().stored_bytes, bytes);
+}
+
+// More than there is room for, as no owner of a store does: the log stands still, and costs
+// nothing, until something is freed.
+class OverfullTest : public RoomTest {
+ protected:
+  void SetUp() override {
+    Open();
+    const auto half =
+        static_cast<uint32_t>(life_->store().usage().usable_bytes / 2 / kBlockBytes / 64 * 64);
+    while (position_ <= life_->durable()) {  // Run would never return from a loop
+      for (uint32_t block = 0; block < half; block += 64) {
+        const ChunkKey key{LineageId(1), ChunkIndex(block / kBlocksPerChunk)};
+        position_ = life_->store().AppendEntry(
+            kChain, MakeEntry(pool_, EntryKind::kData, key, kLayer, {block % kBlocksPerChunk, 64},
+                              Version(Epoch(1), ++sequence_)));
+        life_->Run();
+      }
+    }
+  }
+  uint64_t position_ = 0;
+  uint32_t sequence_ = 0;
+};
+
+TEST_F(OverfullTest, GoesOnWhenSomethingIsFreed) {
+  const uint64_t turns = life_->reactor().turns();
+  life_->Idle();
+  EXPECT_LT(life_->reactor().turns() - turns, 100u);
+  EXPECT_LT(life_->durable(), position_);
+  life_->store().SetCommitted(kChain, Version(Epoch(1), static_cast<uint32_t>(life_->durable())));
+  life_->Run();
+  EXPECT_EQ(life_->durable(), position_);
+  EXPECT_TRUE(life_->Close().ok());
+}
+
+TEST_F(OverfullTest, ClosesWithAnError) {
+  const absl::Status status = life_->Close();
+  EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+}
+
+// Overwritten at 100 % of what is usable: slow, but never stuck (design 4.9).
 TEST_F(RoomTest, OverwrittenWhileFull) {
   Random random(3);
   Open();

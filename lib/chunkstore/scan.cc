@@ -140,6 +140,7 @@ Task ChunkStoreImpl::FetchPayload(std::vector<Entry>* entries, std::vector<Fetch
       damaged->push_back({f.entry, f.first + i});
     }
   }
+  if (log_waits_) ScheduleBatch();  // for a segment that was read, perhaps
   co_return status;
 }
 
@@ -197,12 +198,11 @@ void ChunkStoreImpl::PendingAbove(
     ChainId chain, Version above,
     absl::AnyInvocable<void(absl::StatusOr<std::vector<Entry>>)> done) {
   StartTask(RunPending(chain, above, std::move(done)));
-  ScheduleBatch();
 }
 
 Task ChunkStoreImpl::RunPending(ChainId chain, Version above,
                                 absl::AnyInvocable<void(absl::StatusOr<std::vector<Entry>>)> done) {
-  co_await Progress{*this};
+  // At once: what is committed from here on has left the pending set when the device answers.
   std::vector<Entry> entries;
   std::vector<Fetch> fetches;
   if (const ChainState* state = state_.FindChain(chain)) {
@@ -224,6 +224,8 @@ Task ChunkStoreImpl::RunPending(ChainId chain, Version above,
         std::to_string(entry.place.lineage.value()) + ", pending, is damaged on disk " +
         std::to_string(identity_.disk.value()) + ": the other members have it");
   }
+  ScheduleBatch();
+  co_await Progress{*this};  // never from within the call
   if (status.ok()) {
     done(std::move(entries));
   } else {

@@ -34,6 +34,7 @@ void SegmentTable::Close(uint32_t segment) {
   Segment& s = segments_[segment];
   SP_CHECK(s.state == State::kOpen);
   s.state = State::kClosed;
+  ++changes_;
   if (s.live_blocks == 0) s.emptied_in = checkpoints_begun_;
 }
 
@@ -76,6 +77,7 @@ void SegmentTable::DropBlocks(uint64_t location, uint32_t blocks) {
   SP_CHECK(s.live_blocks >= blocks);
   s.live_blocks -= blocks;
   live_blocks_ -= blocks;
+  ++changes_;
   if (s.live_blocks == 0) s.emptied_in = checkpoints_begun_;
   unreadable_blocks_ -= std::exchange(s.unreadable_blocks, 0);
 }
@@ -94,6 +96,7 @@ void SegmentTable::DropReader(uint64_t location) {
   Segment& s = segments_[SegmentOf(location)];
   SP_CHECK(s.readers > 0);
   --s.readers;
+  ++changes_;
 }
 
 void SegmentTable::ForgetIndexSegment(uint32_t segment) {

@@ -72,6 +72,8 @@ class SegmentTable {
   // blocks is written anew, by a heal or a client. True if that is news.
   bool SetAside(uint32_t segment, uint32_t pending);
   uint64_t unreadable_blocks() const { return unreadable_blocks_; }
+  // Rises with all that may let a segment go, or make one worth cleaning.
+  uint64_t changes() const { return changes_; }
   // Empty segments that wait for a checkpoint only.
   uint32_t CountEmptied() const;
 
@@ -85,6 +87,7 @@ class SegmentTable {
   uint64_t last_sequence_ = 0;
   uint64_t live_blocks_ = 0;
   uint64_t unreadable_blocks_ = 0;
+  uint64_t changes_ = 0;
   uint64_t checkpoints_begun_ = 0;
   uint64_t checkpoint_durable_ = 0;
 };

@@ -2,6 +2,7 @@
 // model of what it must hold.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <functional>
@@ -26,7 +27,8 @@ class NullLog : public env::LogSink {
   void Log(env::LogLevel, std::string_view, std::string_view) override {}
 };
 
-// Ends every request that is lost in a crash with an error, so that coroutines end, too; may lie.
+// Ends every request that is lost in a crash with an error, so that coroutines end, too; may lie,
+// and have bytes that cannot be read.
 class CrashDevice : public env::Device {
  public:
   CrashDevice(env::Reactor& reactor, env::MemoryDisk* disk, bool ignore_durable)
@@ -38,6 +40,9 @@ class CrashDevice : public env::Device {
       open_.pop_back();
       wrapped->io->OnDone(absl::UnavailableError("power is lost"));
     }
+  }
+  void MakeUnreadable(uint64_t offset_bytes, uint64_t bytes) {
+    unreadable_.emplace_back(offset_bytes, bytes);
   }
   const env::DeviceInfo& info() const override { return inner_.info(); }
   Counters counters() const override { return inner_.counters(); }
@@ -64,12 +69,21 @@ class CrashDevice : public env::Device {
   void Done(Wrapped* wrapped, const absl::Status& status) {
     env::DeviceIo* io = wrapped->io;
     std::erase_if(open_, [&](const auto& w) { return w.get() == wrapped; });
-    io->OnDone(status);
+    io->OnDone(IsUnreadable(*io) ? absl::DataLossError("EIO") : status);
+  }
+  bool IsUnreadable(const env::DeviceIo& io) const {
+    if (io.op != env::DeviceIo::Op::kRead) return false;
+    uint64_t end = io.offset_bytes;
+    for (const env::IoSlice& slice : io.slices) end += slice.size_bytes;
+    return std::any_of(unreadable_.begin(), unreadable_.end(), [&](const auto& bad) {
+      return io.offset_bytes < bad.first + bad.second && bad.first < end;
+    });
   }
   env::MemoryDevice inner_;
   const bool ignore_durable_;
   bool dead_ = false;
   std::vector<std::unique_ptr<Wrapped>> open_;
+  std::vector<std::pair<uint64_t, uint64_t>> unreadable_;  // offset, bytes
 };
 
 // One life of a store on a disk.
@@ -120,7 +134,7 @@ class StoreLife : public StoreEvents {
   bool open() const { return store_ != nullptr; }
   env::ManualReactor& reactor() { return reactor_; }
   BufferPool& pool() { return pool_; }
-  env::Device& device() { return *device_; }
+  CrashDevice& device() { return *device_; }
   uint64_t durable() const { return durable_; }
   uint64_t rooms() const { return rooms_; }
   const absl::Status& failure() const { return failure_; }

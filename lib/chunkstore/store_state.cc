@@ -145,6 +145,7 @@ void StoreState::ApplyEntry(const Record& record, uint64_t location, uint64_t me
     if (record.kind == RecordKind::kPendingAt) location = e.location;
     return ApplyPending(record, location, memory_location, replay);
   }
+  if (!replay) unsealed_blocks_ -= record.payload_blocks;
   if (kind == EntryKind::kEmpty || e.block_count == 0) return;
   const StoreLines::Target target =
       lines_.TargetOf(KeyOf(e), LayerId(e.layer), {e.first_block, e.block_count});

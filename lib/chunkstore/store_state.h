@@ -57,6 +57,8 @@ class StoreState {
 
   // A pending entry that was appended and not sealed.
   void AddUnsealed(ChainId chain, Entry entry, uint64_t memory_location);
+  // The blocks of a committed one: they count as stored, too.
+  void CountUnsealed(uint32_t blocks) { unsealed_blocks_ += blocks; }
   // Removes pending entries in (above, (below, 0)); when sealed again only those on the device.
   void DropPending(ChainState& chain, Version above, Epoch below, bool only_sealed);
   void SetCommitted(ChainId chain, Version committed);

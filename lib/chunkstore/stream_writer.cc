@@ -72,7 +72,7 @@ Batch* StreamWriter::NewBatch() {
   batch->parts.clear();
   batch->payload_blocks = 0;
   batch->last_position = 0;
-  batch->drain_first = batch->forced = batch->bookkeeping = batch->sealed = batch->done = false;
+  batch->drain_first = batch->forced = batch->sealed = batch->done = false;
   return batch;
 }
 

@@ -50,7 +50,6 @@ class Batch : public env::DeviceIo {
   uint64_t last_position = 0;  // of the log: the last position in it; 0: none
   bool drain_first = false;    // nothing may be under way when it is sealed (R14)
   bool forced = false;         // a witness: written though it has no records
-  bool bookkeeping = false;    // may use the segments kept for the store itself
 
   // Set when it is sealed.
   bool sealed = false;

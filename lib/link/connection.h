@@ -66,6 +66,8 @@ class Connection : private env::StreamHandler, private wire::FrameReader::Sink {
   }
   // Who is called from now on; also from within OnReady.
   void set_handler(Handler& handler) { handler_ = &handler; }
+  // What comes in from now on is kept in memory of `pool`, which outlives it.
+  void set_pool(BufferPool& pool) { reader_.set_pool(pool); }
   void PauseReading() { stream_->PauseReading(); }
   void ResumeReading() { stream_->ResumeReading(); }
   void Close();

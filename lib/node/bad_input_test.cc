@@ -127,6 +127,32 @@ TEST(BadInputTest, DisksThatAreNotOursAreNamed) {
   EXPECT_NE(other.message().find("cluster"), std::string::npos) << other;
 }
 
+// One broken disk does not keep the node's others from their chains.
+TEST(BadInputTest, ADiskThatDoesNotOpenIsLeftOutAndTold) {
+  TestCluster cluster;
+  TestNode& node = cluster.AddNode(1);
+  ASSERT_TRUE(node.Stop().ok());
+  ASSERT_TRUE(node.AddSecondDisk().ok());
+  std::swap(node.disk, *node.second);  // the broken one is opened first
+  for (const uint64_t at : {uint64_t{0}, node.disk.info().size_bytes - (64 << 10)}) {
+    node.disk.FlipBit(at + 40, 1);
+  }
+  const absl::Status status = node.Start();
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_TRUE(node.log.Has("disk disk-1: both superblocks are damaged"));
+  ASSERT_TRUE(cluster.NameAndOpen({1}));
+  TestClient client(cluster, 1);
+  client.Connect(1);
+  EXPECT_EQ(client.Write(1, 0, Bytes(1)), wire::Result::kOk);
+  cluster.RunFor(Duration::Seconds(1));
+  size_t alarms = 0;
+  for (const ToMetadata& m : cluster.received) {
+    alarms += m.alarm().text().find("node 1 is without disk disk-1: ") != std::string::npos;
+  }
+  EXPECT_EQ(alarms, 1u);
+  EXPECT_TRUE(node.Stop().ok());
+}
+
 TEST(BadInputTest, APortInUseIsNamed) {
   TestCluster cluster;
   cluster.AddNode(1);

@@ -12,6 +12,7 @@
 #include "lib/node/lines.h"
 #include "lib/node/metadata_session.h"
 #include "lib/node/peers.h"
+#include "lib/node/scan_queue.h"
 
 namespace storpool::node {
 namespace {
@@ -22,7 +23,8 @@ struct Appender {
   ChainId chain;
 
   uint64_t operator()(chain::AppendEntry&& r) const {
-    return store.AppendEntry(chain, std::move(r.entry));
+    return r.heals ? store.AppendHeal(chain, std::move(r.entry))
+                   : store.AppendEntry(chain, std::move(r.entry));
   }
   uint64_t operator()(chain::AppendAdopt&& r) const {
     return store.AppendAdopt(chain, r.epoch, control::ToMessage(r.config).SerializeAsString());
@@ -53,7 +55,9 @@ struct Appender {
 
 void ChainHost::Do(chain::Persist&& e) {
   const bool discard = std::holds_alternative<chain::AppendDiscardChain>(e.record);
-  if (const auto* append = std::get_if<chain::AppendEntry>(&e.record)) UseRoom(append->entry);
+  if (const auto* append = std::get_if<chain::AppendEntry>(&e.record)) {
+    if (!append->heals) UseRoom(append->entry.payload.size());
+  }
   const uint64_t position = std::visit(Appender{disk_.store(), chain_}, std::move(e.record));
   if (!awaits_) disk_.AwaitsDurable(this);
   awaits_ = true;
@@ -63,8 +67,13 @@ void ChainHost::Do(chain::Persist&& e) {
 
 void ChainHost::Do(chain::SetCommitted&& e) { disk_.store().SetCommitted(chain_, e.committed); }
 void ChainHost::Do(chain::StoreRead&& e) { disk_.Read(*this, std::move(e)); }
-void ChainHost::Do(chain::StoreScan&& e) { disk_.Scan(*this, std::move(e)); }
 void ChainHost::Do(chain::StorePendingAbove&& e) { disk_.ReadPending(*this, e); }
+
+// A resync waits while the node's others have much under way; a level-out does not.
+void ChainHost::Do(chain::StoreScan&& e) {
+  if (!e.of_resync) return disk_.Scan(*this, e);
+  services_.scans->Add([this, e] { disk_.Scan(*this, e); });
+}
 
 void ChainHost::Do(chain::StoreListChunks&& e) {
   std::vector<ChunkSize> chunks = disk_.store().ChunksAbove(chain_, e.above);
@@ -88,12 +97,10 @@ void ChainHost::Do(chain::ReturnRoom&& e) {
   disk_.store().Unreserve(bytes);
 }
 
-// The store takes a pending entry's bytes from what is reserved on the disk. One that the chain has
-// no room for (fetched in a level-out) must not take what others were promised; on a full disk it
-// does, for as long as it is pending, since a level-out always goes on (4.11).
-void ChainHost::UseRoom(const Entry& entry) {
-  if (entry.kind != EntryKind::kData || entry.arrival != Arrival::kPending) return;
-  const uint64_t size_bytes = entry.payload.size();
+// The store takes an entry's bytes from what is reserved on the disk. One that the chain has no
+// room for (fetched in a level-out) must not take what others were promised; on a full disk it
+// does, since a level-out always goes on (4.11).
+void ChainHost::UseRoom(uint64_t size_bytes) {
   if (room_bytes_ >= size_bytes) {
     room_bytes_ -= size_bytes;
   } else if (disk_.store().Reserve(size_bytes - room_bytes_)) {

@@ -75,7 +75,7 @@ class ChainHost {
  private:
   void Run();
   void NoticeConfig();
-  void UseRoom(const Entry& entry);
+  void UseRoom(uint64_t size_bytes);
 
   uint64_t Append(chain::Record&& record);
   void Do(chain::Persist&& e);

@@ -10,7 +10,7 @@
 namespace storpool::node {
 namespace {
 
-// Clients are not read while more memory than this holds data that is on its way, or while answers
+// Clients are not read while more memory than this holds data of their requests, or while answers
 // of more than this wait for a slow reader.
 constexpr uint64_t kBytesInUseMax = uint64_t{256} << 20;
 constexpr uint64_t kBytesUnsentMax = uint64_t{32} << 20;
@@ -66,6 +66,7 @@ void Clients::Adopt(std::unique_ptr<link::Connection> connection) {
     Forget(older->second, absl::UnavailableError("it has connected again"));
   }
   newest_[id] = ref;
+  connection->set_pool(services_.request_pool);
   auto client = std::make_shared<Client>(*this, ref, std::move(connection));
   if (reading_stopped_) client->Pause();
   clients_[ref] = std::move(client);
@@ -175,7 +176,7 @@ void Clients::OnRead(Client& client, const wire::ReadRequest& request) {
 
 void Clients::CheckFlow(Client& client) {
   if (client.connection().closed()) return;
-  if (services_.pool.bytes_in_use() <= kBytesInUseMax &&
+  if (services_.request_pool.bytes_in_use() <= kBytesInUseMax &&
       client.connection().unsent_bytes() <= kBytesUnsentMax) {
     return;
   }
@@ -185,7 +186,7 @@ void Clients::CheckFlow(Client& client) {
 
 void Clients::ResumeReading() {
   if (reading_stopped_) return;
-  const bool room = services_.pool.bytes_in_use() <= kBytesInUseMax / 2;
+  const bool room = services_.request_pool.bytes_in_use() <= kBytesInUseMax / 2;
   bool waiting = false;
   for (auto& [ref, client] : clients_) {
     if (!client->paused()) continue;

@@ -8,6 +8,7 @@
 #include "lib/node/lines.h"
 #include "lib/node/metadata_session.h"
 #include "lib/node/peers.h"
+#include "lib/node/scan_queue.h"
 
 namespace storpool::node {
 
@@ -22,7 +23,7 @@ class DiskHost::ReadRun : public chunkstore::ReadOp {
     line = std::move(read.line);
     layer = read.layer;
     found_.resize(read.blocks.count);
-    payload_ = disk_.services_.pool.Allocate(size_t{read.blocks.count} * kBlockBytes);
+    payload_ = disk_.services_.request_pool.Allocate(size_t{read.blocks.count} * kBlockBytes);
     chunk = read.chunk;
     blocks = read.blocks;
     include_pending = read.include_pending;
@@ -58,6 +59,7 @@ class DiskHost::ScanRun : public chunkstore::ScanOp {
     chunk = scan.chunk;
     above = scan.above;
     cursor = scan.cursor;
+    of_resync_ = scan.of_resync;
     at_end = false;
     entries.clear();
     disk_.store().Scan(this);
@@ -68,19 +70,21 @@ class DiskHost::ScanRun : public chunkstore::ScanOp {
     const model::Line* line = disk_.services_.lines->Find(chunk.lineage);
     const LineVersion line_version = line == nullptr ? LineVersion() : line->version;
     host.Step([&](chain::Replica& r, Instant now, chain::Effects& out) {
-      chain::StoreScanResult result{id_,           status.ok(),        cursor, at_end,
+      chain::StoreScanResult result{id_,          status.ok(),        cursor, at_end,
                                     line_version, std::move(entries), {}};
       for (const Damaged& d : damaged) result.damaged.push_back({d.layer, d.block, d.version});
       r.OnStoreScan(std::move(result), now, out);
     });
     entries.clear();
     disk_.free_scans_.push_back(this);
+    if (of_resync_) disk_.services_.scans->OnEnded();
   }
 
  private:
   DiskHost& disk_;
   ChainHost* host_ = nullptr;
   uint64_t id_ = 0;
+  bool of_resync_ = false;
 };
 
 DiskHost::DiskHost(Services& services, std::unique_ptr<chunkstore::ChunkStore> store,
@@ -143,7 +147,7 @@ void DiskHost::Read(ChainHost& host, chain::StoreRead&& read) {
   run->Start(host, std::move(read));
 }
 
-void DiskHost::Scan(ChainHost& host, chain::StoreScan&& scan) {
+void DiskHost::Scan(ChainHost& host, const chain::StoreScan& scan) {
   if (free_scans_.empty()) {
     scans_.push_back(std::make_unique<ScanRun>(*this));
     free_scans_.push_back(scans_.back().get());

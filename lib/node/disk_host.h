@@ -53,7 +53,7 @@ class DiskHost : private chunkstore::StoreEvents {
 
   // Effects of a replica.
   void Read(ChainHost& host, chain::StoreRead&& read);
-  void Scan(ChainHost& host, chain::StoreScan&& scan);
+  void Scan(ChainHost& host, const chain::StoreScan& scan);
   void ReadPending(ChainHost& host, const chain::StorePendingAbove& pending);
   void AwaitsDurable(ChainHost* host) { awaiting_.push_back(host); }
   void OnDiscarded(ChainId chain, uint64_t position);

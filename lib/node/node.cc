@@ -15,6 +15,7 @@
 #include "lib/node/lines.h"
 #include "lib/node/metadata_session.h"
 #include "lib/node/peers.h"
+#include "lib/node/scan_queue.h"
 #include "lib/node/space.h"
 
 namespace storpool::node {
@@ -23,6 +24,8 @@ namespace {
 // How long Stop waits for writes that are under way, and how often it looks.
 constexpr Duration kStopPatience = Duration::Millis(1000);
 constexpr Duration kStopLook = Duration::Millis(5);
+// How soon metadata is told of disks that did not open, once it can be told.
+constexpr Duration kTellAgain = Duration::Millis(200);
 
 absl::Status Named(const absl::Status& status, const std::string& what) {
   return absl::Status(status.code(), absl::StrCat(what, ": ", std::string(status.message())));
@@ -45,9 +48,12 @@ class Node::Impl {
   NodeIdentity MakeIdentity() const;
   void OpenNext();
   void OnOpened(absl::StatusOr<std::unique_ptr<chunkstore::ChunkStore>> store);
+  void OnAllOpened();
+  void TellUnopened();
   absl::Status AddDisk(std::unique_ptr<chunkstore::ChunkStore> store);
   absl::Status Listen();
   void Finish(const absl::Status& status);
+  uint64_t ScanBytesOut() const;
   void LookWhetherDone();
   void CloseNext();
 
@@ -56,7 +62,7 @@ class Node::Impl {
   env::Reactor& reactor_;
   env::Network& network_;
   env::LogSink& log_;
-  BufferPool pool_;
+  BufferPool pool_, request_pool_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   Graveyard graveyard_;
   Services services_;
@@ -67,12 +73,15 @@ class Node::Impl {
   Peers peers_;
   Leases leases_;
   ChainTable chains_;
+  ScanQueue scans_;
   Clients clients_;
   Space space_;
   Doorstep doorstep_;
   std::vector<std::unique_ptr<DiskHost>> disks_;
   std::unique_ptr<env::Listener> listener_;
-  size_t next_ = 0;  // disk to open or close
+  size_t next_ = 0;                     // disk to open or close
+  std::vector<absl::Status> unopened_;  // why disks are not here
+  env::Timer tell_timer_;
   absl::AnyInvocable<void(absl::Status)> done_;
   absl::Status close_status_;
   Instant stop_until_;
@@ -88,6 +97,7 @@ Node::Impl::Impl(NodeOptions options, env::Reactor& reactor, env::Network& netwo
       graveyard_(reactor),
       services_{.reactor = reactor,
                 .pool = pool_,
+                .request_pool = request_pool_,
                 .log = log,
                 .self = options_.id,
                 .started = reactor.Now(),
@@ -102,9 +112,11 @@ Node::Impl::Impl(NodeOptions options, env::Reactor& reactor, env::Network& netwo
       peers_(services_, local_, network),
       leases_(services_),
       chains_(services_),
+      scans_(reactor, [this] { return ScanBytesOut(); }),
       clients_(services_),
       space_(services_),
       doorstep_(services_, local_),
+      tell_timer_(reactor, [this] { TellUnopened(); }),
       stop_timer_(reactor, [this] { LookWhetherDone(); }) {
   local_.self.cluster = options_.cluster;
   local_.self.node = options_.id;
@@ -117,6 +129,7 @@ Node::Impl::Impl(NodeOptions options, env::Reactor& reactor, env::Network& netwo
   services_.lines = &lines_;
   services_.metadata = &metadata_;
   services_.peers = &peers_;
+  services_.scans = &scans_;
 }
 
 NodeIdentity Node::Impl::MakeIdentity() const {
@@ -138,7 +151,7 @@ void Node::Impl::Start(absl::AnyInvocable<void(absl::Status)> done) {
 }
 
 void Node::Impl::OpenNext() {
-  if (next_ == options_.disks.size()) return Finish(Listen());
+  if (next_ == options_.disks.size()) return OnAllOpened();
   chunkstore::ChunkStore::Options store = {
       .device = *options_.disks[next_].device, .reactor = reactor_, .pool = pool_, .log = log_};
   options_.open_store(store, options_.cluster,
@@ -149,10 +162,34 @@ void Node::Impl::OpenNext() {
 }
 
 void Node::Impl::OnOpened(absl::StatusOr<std::unique_ptr<chunkstore::ChunkStore>> store) {
-  const absl::Status status = store.ok() ? AddDisk(*std::move(store)) : store.status();
-  if (!status.ok()) return Finish(Named(status, absl::StrCat("disk ", options_.disks[next_].name)));
+  const std::string name = absl::StrCat("disk ", options_.disks[next_].name);
+  if (store.ok()) {
+    const absl::Status added = AddDisk(*std::move(store));
+    if (!added.ok()) return Finish(Named(added, name));
+  } else {
+    unopened_.push_back(Named(store.status(), name));
+  }
   ++next_;
   OpenNext();
+}
+
+// A disk that is broken does not keep the others from their chains: its own have other mirrors.
+void Node::Impl::OnAllOpened() {
+  if (disks_.empty() && !unopened_.empty()) return Finish(unopened_.front());
+  for (const absl::Status& why : unopened_) {
+    services_.Log(env::LogLevel::kError,
+                  absl::StrCat(std::string(why.message()), "; the node goes on without it"));
+  }
+  if (!unopened_.empty()) tell_timer_.StartIn(kTellAgain);
+  Finish(Listen());
+}
+
+void Node::Impl::TellUnopened() {
+  if (!metadata_.registered()) return tell_timer_.StartIn(kTellAgain);
+  for (const absl::Status& why : unopened_) {
+    metadata_.Alarm(
+        absl::StrCat("node ", options_.id.value(), " is without ", std::string(why.message())));
+  }
 }
 
 absl::Status Node::Impl::AddDisk(std::unique_ptr<chunkstore::ChunkStore> store) {
@@ -200,11 +237,18 @@ void Node::Impl::Finish(const absl::Status& status) {
   });
 }
 
+uint64_t Node::Impl::ScanBytesOut() const {
+  uint64_t bytes = 0;
+  for (const ChainHost* host : chains_.all()) bytes += host->replica().scan_bytes_out();
+  return bytes;
+}
+
 void Node::Impl::Stop(absl::AnyInvocable<void(absl::Status)> done) {
   done_ = std::move(done);
   listener_.reset();
   doorstep_.Stop();
   clients_.StopReading();
+  tell_timer_.Stop();
   stop_until_ = reactor_.Now() + kStopPatience;
   stop_timer_.StartIn(kStopLook);
 }
@@ -220,6 +264,7 @@ void Node::Impl::LookWhetherDone() {
   peers_.Stop();
   metadata_.Stop();
   lines_.Stop();
+  scans_.Stop();
   space_.Stop();
   next_ = 0;
   CloseNext();

@@ -1,9 +1,9 @@
 // One reactor of a storage node: opens its disks, listens for clients and other nodes, follows
 // metadata, and runs the effects of its chains' replicas against stores and network (design 6).
 //
-// Invariants: nothing is served before every disk has been recovered; whatever connects has proved
-// that it knows the cluster's secret; everything runs on the one reactor. Destroying a Node without
-// Stop is its crash. Reactor thread only.
+// Invariants: nothing is served before every disk has been recovered or given up; whatever connects
+// has proved that it knows the cluster's secret; everything runs on the one reactor. Destroying a
+// Node without Stop is its crash. Reactor thread only.
 #pragma once
 
 #include <array>
@@ -72,8 +72,9 @@ class Node {
   Node& operator=(const Node&) = delete;
   ~Node();
 
-  // Opens the disks, listens, then talks to metadata. An error names the disk or address and the
-  // way out; then the node does nothing.
+  // Opens the disks, listens, then talks to metadata. A disk that does not open is left out, logged
+  // and told to metadata, unless none opens. An error names the disk or address and the way out;
+  // then the node does nothing.
   void Start(absl::AnyInvocable<void(absl::Status)> done);
   // Takes nothing new, finishes what is under way as far as it can be soon, closes the stores.
   void Stop(absl::AnyInvocable<void(absl::Status)> done);

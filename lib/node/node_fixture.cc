@@ -39,8 +39,8 @@ void TestLink::Deliver(const FromMetadata& message) {
 
 // ---- TestNode
 
-TestNode::TestNode(TestCluster& c, uint16_t node_id)
-    : cluster(c), id(node_id), disk(uint64_t{1} << 30) {
+TestNode::TestNode(TestCluster& c, uint16_t node_id, uint64_t disk_bytes)
+    : cluster(c), id(node_id), disk(disk_bytes) {
   cluster.Add(this);
 }
 
@@ -147,9 +147,11 @@ bool TestClient::ready(uint16_t node) const {
   return it != connections_.end() && it->second->ready();
 }
 
-uint64_t TestClient::StartWrite(uint16_t node, uint32_t block, std::span<const uint8_t> data) {
+uint64_t TestClient::StartWrite(uint16_t node, uint32_t block, std::span<const uint8_t> data,
+                                ChunkIndex chunk) {
   wire::WriteRequest w;
   w.chain = cluster_.chain();
+  w.chunk = chunk;
   w.epoch = cluster_.opened().epoch;
   w.session = session_;
   w.number = ++number_;
@@ -175,15 +177,17 @@ uint64_t TestClient::StartWrite(uint16_t node, uint32_t block, std::span<const u
   return number_;
 }
 
-wire::Result TestClient::Write(uint16_t node, uint32_t block, std::span<const uint8_t> data) {
-  const uint64_t number = StartWrite(node, block, data);
+wire::Result TestClient::Write(uint16_t node, uint32_t block, std::span<const uint8_t> data,
+                               ChunkIndex chunk) {
+  const uint64_t number = StartWrite(node, block, data, chunk);
   EXPECT_TRUE(cluster_.RunUntil(Duration::Seconds(2), [&] { return written.contains(number); }));
   return written.contains(number) ? written[number] : wire::Result::kMediaError;
 }
 
-wire::ReadAnswer TestClient::Read(uint16_t node, BlockRange blocks) {
+wire::ReadAnswer TestClient::Read(uint16_t node, BlockRange blocks, ChunkIndex chunk) {
   wire::ReadRequest r;
   r.chain = cluster_.chain();
+  r.chunk = chunk;
   r.epoch = cluster_.opened().epoch;
   r.session = session_;
   r.number = ++read_number_;
@@ -220,8 +224,8 @@ TestCluster::TestCluster() {
 
 TestCluster::~TestCluster() { nodes_.clear(); }  // they use the rest
 
-TestNode& TestCluster::AddNode(uint16_t id) {
-  nodes_[id] = std::make_unique<TestNode>(*this, id);
+TestNode& TestCluster::AddNode(uint16_t id, uint64_t disk_bytes) {
+  nodes_[id] = std::make_unique<TestNode>(*this, id, disk_bytes);
   EXPECT_TRUE(nodes_[id]->Format().ok());
   const absl::Status status = nodes_[id]->Start();
   EXPECT_TRUE(status.ok()) << status;

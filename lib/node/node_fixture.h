@@ -67,7 +67,7 @@ inline constexpr uint16_t kSecondDisk = 10;  // of node n: disk n + 10
 
 // A node with one disk, or two, over its lives.
 struct TestNode {
-  TestNode(TestCluster& cluster, uint16_t id);
+  TestNode(TestCluster& cluster, uint16_t id, uint64_t disk_bytes = uint64_t{1} << 30);
   ~TestNode();
 
   absl::Status Format(bool overwrite = false);
@@ -112,10 +112,12 @@ class TestClient : public link::Connection::Handler {
     connections_.at(node)->Send(message);
   }
   // The whole of it: sent to `node`, waited for.
-  wire::Result Write(uint16_t node, uint32_t block, std::span<const uint8_t> data);
+  wire::Result Write(uint16_t node, uint32_t block, std::span<const uint8_t> data,
+                     ChunkIndex chunk = ChunkIndex());
   // A write that nobody waits for; its number.
-  uint64_t StartWrite(uint16_t node, uint32_t block, std::span<const uint8_t> data);
-  wire::ReadAnswer Read(uint16_t node, BlockRange blocks);
+  uint64_t StartWrite(uint16_t node, uint32_t block, std::span<const uint8_t> data,
+                      ChunkIndex chunk = ChunkIndex());
+  wire::ReadAnswer Read(uint16_t node, BlockRange blocks, ChunkIndex chunk = ChunkIndex());
 
   BufferPool& pool() { return pool_; }
   uint64_t last_number() const { return number_; }
@@ -149,7 +151,7 @@ class TestCluster {
   ~TestCluster();
 
   // Disk i is on node i. Formats and starts it.
-  TestNode& AddNode(uint16_t id);
+  TestNode& AddNode(uint16_t id, uint64_t disk_bytes = uint64_t{1} << 30);
   TestNode& node(uint16_t id) { return *nodes_.at(id); }
   env::ManualReactor* MakeReactor();
 

@@ -255,6 +255,55 @@ TEST_F(ThreeNodes, AResyncIsReportedByItsSourceUntilNothingIsLeft) {
   EXPECT_EQ(sent->member_bases().resyncs(0).left_bytes(), 0u);
 }
 
+// What the tail scans for a target is room that it must have: else the log of its disk would stand
+// still, for all its chains, and nothing could free space any more (4.11).
+TEST(NodeTest, AResyncOfMoreThanFitsEndsAndTheDiskGoesOn) {
+  TestCluster cluster;
+  for (uint16_t id : {1, 2}) cluster.AddNode(id);
+  TestNode& small = cluster.AddNode(3, uint64_t{64} << 20);
+  cluster.RunFor(Duration::Millis(100));
+  ASSERT_TRUE(cluster.NameAndOpen({1, 2}));
+  TestClient client(cluster, 1);
+  for (uint16_t id : {1, 2, 3}) client.Connect(id);
+  for (uint32_t i = 0; i < 80; ++i) {
+    ASSERT_EQ(client.Write(1, i % 32 * 256, Bytes(i, 256), ChunkIndex(i / 32)), wire::Result::kOk);
+  }
+  ASSERT_TRUE(cluster.NameAndOpen({1, 2}, {3}));
+  ASSERT_TRUE(cluster.RunUntil(Duration::Seconds(20),
+                               [&] { return small.log.Has("is too full to be resynced"); }));
+  cluster.RunFor(Duration::Seconds(5));
+  EXPECT_FALSE(cluster.promotable.has_value());
+  const ToMetadata* beat = LastSent(cluster, [](const ToMetadata& m) {
+    return m.heartbeat().disks_size() > 0 && m.heartbeat().disks(0).disk() == 3;
+  });
+  ASSERT_NE(beat, nullptr);
+  EXPECT_LE(beat->heartbeat().disks(0).stored_bytes(), beat->heartbeat().disks(0).usable_bytes());
+
+  FromMetadata order;
+  order.mutable_drop()->add_lineages(cluster.line().lineage.value());
+  cluster.Broadcast(order);
+  EXPECT_TRUE(cluster.RunUntil(Duration::Seconds(1), [&] {
+    return LastSent(cluster, [](const ToMetadata& m) {
+             return m.dropped().disk() == 3 && m.dropped().lineages_size() > 0;
+           }) != nullptr;
+  })) << "its log stands still";
+  ASSERT_EQ(client.Write(1, 7, Bytes(99)), wire::Result::kOk);
+  ASSERT_TRUE(
+      cluster.RunUntil(Duration::Seconds(10), [&] { return cluster.promotable.has_value(); }));
+  ASSERT_TRUE(cluster.NameAndOpen({1, 2, 3}));
+  EXPECT_TRUE(Holds(client.Read(3, {7, 1}), Bytes(99)));
+  EXPECT_TRUE(small.Stop().ok());
+}
+
+// Clients wait for what they have under way themselves (5.3f), not for what a node reads for a
+// resync or to clean a disk.
+TEST_F(ThreeNodes, OtherMemoryThanThatOfRequestsDoesNotPauseClients) {
+  const Buffer resync = cluster.node(1).node->pool().Allocate(size_t{300} << 20);
+  for (uint32_t i = 0; i < 3; ++i) {
+    ASSERT_EQ(client->Write(1, i, Bytes(i)), wire::Result::kOk);
+  }
+}
+
 TEST_F(ThreeNodes, BasesAreReportedAsFarAsTheyAreDurable) {
   const auto base_of = [&](uint32_t disk) {
     const ToMetadata* sent = LastSent(cluster, [&](const ToMetadata& m) {

@@ -18,6 +18,7 @@ class Leases;
 class Lines;
 class MetadataSession;
 class Peers;
+class ScanQueue;
 class Space;
 
 // Frees in a later turn what may still be on the call stack in this one: connections that ended.
@@ -37,6 +38,7 @@ class Graveyard {
 struct Services {
   env::Reactor& reactor;
   BufferPool& pool;
+  BufferPool& request_pool;  // data of clients' requests, and of nothing else (5.3f)
   env::LogSink& log;
   NodeId self;
   Instant started;
@@ -48,6 +50,7 @@ struct Services {
   Lines* lines = nullptr;
   MetadataSession* metadata = nullptr;
   Peers* peers = nullptr;
+  ScanQueue* scans = nullptr;
   Space* space = nullptr;
 
   void Log(env::LogLevel level, std::string_view text) const { log.Log(level, "node", text); }

@@ -23,6 +23,13 @@ uint64_t LedgerStore::AppendEntry(ChainId chain, Entry entry) {
   return position;
 }
 
+uint64_t LedgerStore::AppendHeal(ChainId chain, Entry entry) {
+  Entry seen = entry;
+  const uint64_t position = StoreTap::AppendHeal(chain, std::move(entry));
+  ledger_.Appended(disk_, chain, seen, position);
+  return position;
+}
+
 uint64_t LedgerStore::AppendAdopt(ChainId chain, Epoch epoch, std::string config) {
   NamedConfig message;
   SP_CHECK(message.ParseFromString(config));

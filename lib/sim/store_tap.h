@@ -28,6 +28,9 @@ class StoreTap : public chunkstore::ChunkStore {
   uint64_t AppendEntry(ChainId chain, Entry entry) override {
     return inner_->AppendEntry(chain, std::move(entry));
   }
+  uint64_t AppendHeal(ChainId chain, Entry entry) override {
+    return inner_->AppendHeal(chain, std::move(entry));
+  }
   uint64_t AppendAdopt(ChainId chain, Epoch epoch, std::string config) override {
     return inner_->AppendAdopt(chain, epoch, std::move(config));
   }
@@ -103,6 +106,7 @@ class LedgerStore final : public StoreTap, private chunkstore::StoreEvents {
   void SetEvents(chunkstore::StoreEvents* events) override;
   std::map<ChainId, ChainRecord> TakeChains() override;
   uint64_t AppendEntry(ChainId chain, Entry entry) override;
+  uint64_t AppendHeal(ChainId chain, Entry entry) override;
   uint64_t AppendAdopt(ChainId chain, Epoch epoch, std::string config) override;
   uint64_t AppendVoid(ChainId chain, Version above, Epoch below) override;
   uint64_t AppendDiscardChain(ChainId chain) override;

@@ -48,7 +48,7 @@ absl::Status FrameReader::OnBytes(std::span<const uint8_t> bytes) {
       if (body_.size() < size_bytes) return absl::OkStatus();
       have_body_ = true;
       payload_filled_ = 0;
-      if (header_.payload_bytes > 0) payload_ = pool_.Allocate(header_.payload_bytes);
+      if (header_.payload_bytes > 0) payload_ = pool_->Allocate(header_.payload_bytes);
     }
     const size_t missing = header_.payload_bytes - payload_filled_;
     const size_t part = std::min(missing, bytes.size());
@@ -85,7 +85,7 @@ absl::Status FrameReader::Deliver() {
   have_body_ = false;
   ++frames_;
   if (header_.type == static_cast<uint8_t>(FrameType::kKeepAlive)) return absl::OkStatus();
-  absl::StatusOr<Message> message = Decode(header_, body_, std::move(payload_), pool_);
+  absl::StatusOr<Message> message = Decode(header_, body_, std::move(payload_), *pool_);
   if (!message.ok()) return message.status();
   if (!sink_.OnMessage(*std::move(message))) {
     return absl::CancelledError("the receiver wants no more");

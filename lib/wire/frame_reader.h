@@ -26,7 +26,7 @@ class FrameReader {
     virtual bool OnMessage(Message&& message) = 0;
   };
 
-  FrameReader(BufferPool& pool, Sink& sink) : pool_(pool), sink_(sink) {}
+  FrameReader(BufferPool& pool, Sink& sink) : pool_(&pool), sink_(sink) {}
 
   // Bytes that came in. On an error, or if the sink said stop (kCancelled), use it no more.
   absl::Status OnBytes(std::span<const uint8_t> bytes);
@@ -36,6 +36,8 @@ class FrameReader {
 
   // Longer payloads are refused: low until the peer has proved who it is.
   void set_payload_bytes_max(uint32_t size_bytes) { payload_bytes_max_ = size_bytes; }
+  // Payloads that begin from now on come from this one.
+  void set_pool(BufferPool& pool) { pool_ = &pool; }
   uint64_t frames() const { return frames_; }  // keep-alives included
 
  private:
@@ -44,7 +46,7 @@ class FrameReader {
   absl::Status TakeHeader(std::span<const uint8_t> bytes);
   absl::Status Deliver();
 
-  BufferPool& pool_;
+  BufferPool* pool_;
   Sink& sink_;
   uint32_t payload_bytes_max_ = kFramePayloadBytesMax;
   uint64_t frames_ = 0;

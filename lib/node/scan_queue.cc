@@ -1,0 +1,44 @@
+#include "lib/node/scan_queue.h"
+
+#include <utility>
+
+#include "lib/base/limits.h"
+
+namespace storpool::node {
+namespace {
+
+// Acknowledgements are not told here: while something waits they are looked for.
+constexpr Duration kLookAgain = Duration::Millis(1);
+
+}  // namespace
+
+ScanQueue::ScanQueue(env::Reactor& reactor, std::function<uint64_t()> bytes_out)
+    : bytes_out_(std::move(bytes_out)), timer_(reactor, [this] { Pump(); }) {}
+
+void ScanQueue::Add(absl::AnyInvocable<void()> start) {
+  waiting_.push_back(std::move(start));
+  Pump();
+}
+
+void ScanQueue::OnEnded() {
+  --running_;
+  Pump();
+}
+
+void ScanQueue::Stop() {
+  waiting_.clear();
+  timer_.Stop();
+}
+
+void ScanQueue::Pump() {
+  // A step brings a request's worth of payload, about.
+  while (!waiting_.empty() && bytes_out_() + (running_ + 1) * kRequestBytesMax <= kBytesMax) {
+    absl::AnyInvocable<void()> start = std::move(waiting_.front());
+    waiting_.pop_front();
+    ++running_;
+    start();
+  }
+  if (!waiting_.empty() && !timer_.active()) timer_.StartIn(kLookAgain);
+}
+
+}  // namespace storpool::node
