@@ -1,202 +1,17 @@
 #include "lib/embed/client_server.h"
 
-#include <algorithm>
 #include <atomic>
-#include <map>
-#include <optional>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "lib/block/switch_device.h"
 #include "lib/client/client.h"
 #include "lib/client/link_channels.h"
+#include "lib/embed/exports.h"
 #include "lib/embed/reactor_thread.h"
 #include "lib/env/posix/posix_entropy.h"
 #include "lib/env/posix/posix_network.h"
-#include "lib/frontends/nbd/server.h"
 #include "lib/rpc/control_link.h"
 
 namespace storpool::embed {
-namespace {
-
-// Functions that wait for something about a client. Reactor thread only.
-class Waiters {
- public:
-  // Gives what is waited for, or nothing yet.
-  using Look = absl::AnyInvocable<std::optional<absl::Status>()>;
-  using Done = absl::AnyInvocable<void(absl::Status)>;
-  explicit Waiters(env::Reactor& reactor)
-      : reactor_(reactor), timer_(reactor, [this] { Check(); }) {}
-
-  // `late` is said after `timeout`; negative: never.
-  void Add(Duration timeout, Look look, absl::AnyInvocable<std::string()> late, Done done) {
-    const Instant end = timeout < Duration() ? Instant::Max() : reactor_.Now() + timeout;
-    list_.push_back({end, std::move(look), std::move(late), std::move(done)});
-    Check();
-  }
-  // Something has changed.
-  void Check() {
-    Instant next = Instant::Max();
-    for (Waiter& waiter : list_) {
-      std::optional<absl::Status> result = waiter.look();
-      if (!result.has_value() && reactor_.Now() >= waiter.end) {
-        result = absl::DeadlineExceededError(waiter.late());
-      }
-      if (!result.has_value()) {
-        next = std::min(next, waiter.end);
-        continue;
-      }
-      waiter.done(*std::move(result));
-      waiter.done = nullptr;
-    }
-    std::erase_if(list_, [](const Waiter& waiter) { return waiter.done == nullptr; });
-    if (next < Instant::Max()) timer_.StartAt(next);
-  }
-
- private:
-  struct Waiter {
-    Instant end;
-    Look look;
-    absl::AnyInvocable<std::string()> late;
-    Done done;
-  };
-  env::Reactor& reactor_;
-  env::Timer timer_;
-  std::vector<Waiter> list_;
-};
-
-// What the volumes of one client are to front ends: a device for each name, which stays while
-// sessions of NBD, or holders in this process, still use it. Reactor thread only.
-class Exports final : public client::ClientEvents, public nbd::ExportDirectory {
- public:
-  Exports(const ClientServerOptions& options, env::PosixReactor& reactor)
-      : options_(options),
-        reactor_(reactor),
-        server_(reactor, *options.log, *this),
-        waiters_(reactor) {}
-
-  nbd::Server& server() { return server_; }
-  // By name, or "~" and the global id.
-  ClientServer::Device FindDevice(std::string_view name) {
-    auto it = devices_.find(name);
-    if (it == devices_.end() && name.starts_with('~')) {
-      it = std::find_if(devices_.begin(), devices_.end(), [&](const auto& exported) {
-        return exported.second.global_id == name.substr(1);
-      });
-    }
-    return it == devices_.end() || it->second.leaving ? nullptr : it->second.device;
-  }
-  void AwaitRegistered(Duration timeout, Waiters::Done done) {
-    auto look = [this]() -> std::optional<absl::Status> {
-      if (registered_) return absl::OkStatus();
-      if (refused_finally_) return absl::PermissionDeniedError(refusal_);
-      return std::nullopt;
-    };
-    auto late = [this] {
-      return absl::StrCat(
-          "metadata at ", absl::StrJoin(options_.metadata, ", "),
-          refusal_.empty() ? " has not answered client " : " has not yet taken in client ",
-          options_.id.value(), refusal_.empty() ? "" : ": ", refusal_);
-    };
-    waiters_.Add(timeout, std::move(look), std::move(late), std::move(done));
-  }
-  void AwaitDevice(const std::string& name, Duration timeout, Waiters::Done done) {
-    auto look = [this, name]() -> std::optional<absl::Status> {
-      if (FindDevice(name) != nullptr) return absl::OkStatus();
-      return std::nullopt;
-    };
-    auto late = [this, name] {
-      return absl::StrCat("volume ", name, " is not there yet on client ", options_.id.value(),
-                          "; see volume status");
-    };
-    waiters_.Add(timeout, std::move(look), std::move(late), std::move(done));
-  }
-
-  // nbd::ExportDirectory
-  absl::StatusOr<block::BlockDevice*> Find(std::string_view name) override {
-    if (ClientServer::Device device = FindDevice(name)) return device.get();
-    return absl::NotFoundError(absl::StrCat("volume ", std::string(name),
-                                            " is not attached to client ", options_.id.value()));
-  }
-  std::vector<std::string> List() override {
-    std::vector<std::string> names;
-    for (const auto& [name, exported] : devices_) {
-      if (!exported.leaving) names.push_back(name);
-    }
-    return names;
-  }
-
-  // client::ClientEvents
-  void OnRegistered() override {
-    registered_ = true;
-    refusal_.clear();
-    waiters_.Check();
-  }
-  std::string OnAttached(client::Volume& volume, block::BlockDevice& limited) override {
-    Exported& exported = devices_[volume.name()];
-    exported.global_id = volume.global_id();
-    auto& device = exported.device;
-    if (device == nullptr) {
-      device = std::make_shared<block::SwitchDevice>(reactor_, reactor_.pool());
-    }
-    device->SetBacking(&limited);
-    options_.log->Log(env::LogLevel::kInfo, "client", absl::StrCat("attached ", volume.name()));
-    waiters_.Check();
-    if (server_.address().empty()) return absl::StrCat("client ", options_.id.value());
-    return absl::StrCat("nbd://", server_.address(), "/", volume.name());
-  }
-  absl::Status OnDetach(client::Volume& volume) override {
-    Exported& exported = devices_[volume.name()];
-    std::vector<std::string> holders = server_.ClientsOf(volume.name());
-    if (exported.device.use_count() > 1) holders.push_back("the program of this client");
-    if (holders.empty()) {
-      exported.leaving = true;
-      return absl::OkStatus();
-    }
-    return absl::FailedPreconditionError(
-        absl::StrCat("volume ", volume.name(), " is open at client ", options_.id.value(), ": by ",
-                     absl::StrJoin(holders, ", "), "; end that, or detach it with force"));
-  }
-  void OnGone(client::Volume& volume, const absl::Status& reason) override {
-    const auto it = devices_.find(volume.name());
-    if (it == devices_.end()) return;
-    options_.log->Log(env::LogLevel::kInfo, "client",
-                      absl::StrCat("detached ", volume.name(), ": ", reason.message()));
-    // Connections that have it open get errors until they are closed; then it can go.
-    std::shared_ptr<block::SwitchDevice> device = std::move(it->second.device);
-    devices_.erase(it);
-    device->End(reason.ok() ? absl::CancelledError("detached") : reason);
-    server_.CloseExport(volume.name(), [device] {});
-  }
-  void OnRefused(std::string_view reason, bool final) override {
-    if (refusal_ != reason) {
-      options_.log->Log(env::LogLevel::kError, "client",
-                        absl::StrCat("metadata refuses client ", options_.id.value(), ": ",
-                                     std::string(reason), final ? "" : "; it is asked again"));
-    }
-    refusal_ = reason;
-    refused_finally_ = final;
-    waiters_.Check();
-    if (final && options_.on_refused) options_.on_refused(reason);
-  }
-
- private:
-  struct Exported {
-    std::shared_ptr<block::SwitchDevice> device;
-    std::string global_id;
-    bool leaving = false;  // its detach goes on: nothing new is started
-  };
-  const ClientServerOptions& options_;
-  env::PosixReactor& reactor_;
-  nbd::Server server_;
-  Waiters waiters_;
-  std::map<std::string, Exported, std::less<>> devices_;
-  bool registered_ = false;
-  std::string refusal_;  // the last one
-  bool refused_finally_ = false;
-};
-
-}  // namespace
 
 class ClientServer::Impl {
  public:
@@ -233,7 +48,7 @@ class ClientServer::Impl {
   absl::Status StartOnReactor() {
     env::PosixReactor& reactor = thread_.reactor();
     network_ = std::make_unique<env::PosixNetwork>(reactor);
-    exports_ = std::make_unique<Exports>(options_, reactor);
+    exports_ = std::make_unique<Exports>(options_, reactor, reactor.pool());
     if (!options_.nbd.empty()) {
       SP_RETURN_IF_ERROR(exports_->server().Listen(*network_, options_.nbd));
       nbd_address_ = exports_->server().address();

@@ -1,0 +1,127 @@
+#include "lib/embed/exports.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace storpool::embed {
+
+Exports::Exports(const ClientServerOptions& options, env::Reactor& reactor, BufferPool& pool)
+    : options_(options),
+      reactor_(reactor),
+      pool_(pool),
+      server_(reactor, *options.log, *this),
+      waiters_(reactor) {}
+
+ClientServer::Device Exports::FindDevice(std::string_view name) {
+  auto it = devices_.find(name);
+  if (it == devices_.end() && name.starts_with('~')) {
+    it = std::find_if(devices_.begin(), devices_.end(), [&](const auto& exported) {
+      return exported.second.global_id == name.substr(1);
+    });
+  }
+  return it == devices_.end() || it->second.leaving ? nullptr : it->second.device;
+}
+
+void Exports::AwaitRegistered(Duration timeout, Waiters::Done done) {
+  auto look = [this]() -> std::optional<absl::Status> {
+    if (registered_) return absl::OkStatus();
+    if (refused_finally_) return absl::PermissionDeniedError(refusal_);
+    return std::nullopt;
+  };
+  auto late = [this] {
+    return absl::StrCat(
+        "metadata at ", absl::StrJoin(options_.metadata, ", "),
+        refusal_.empty() ? " has not answered client " : " has not yet taken in client ",
+        options_.id.value(), refusal_.empty() ? "" : ": ", refusal_);
+  };
+  waiters_.Add(timeout, std::move(look), std::move(late), std::move(done));
+}
+
+void Exports::AwaitDevice(const std::string& name, Duration timeout, Waiters::Done done) {
+  auto look = [this, name]() -> std::optional<absl::Status> {
+    if (FindDevice(name) != nullptr) return absl::OkStatus();
+    return std::nullopt;
+  };
+  auto late = [this, name] {
+    return absl::StrCat("volume ", name, " is not there yet on client ", options_.id.value(),
+                        "; see volume status");
+  };
+  waiters_.Add(timeout, std::move(look), std::move(late), std::move(done));
+}
+
+absl::StatusOr<block::BlockDevice*> Exports::Find(std::string_view name) {
+  if (ClientServer::Device device = FindDevice(name)) return device.get();
+  return absl::NotFoundError(absl::StrCat("volume ", std::string(name),
+                                          " is not attached to client ", options_.id.value()));
+}
+
+std::vector<std::string> Exports::List() {
+  std::vector<std::string> names;
+  for (const auto& [name, exported] : devices_) {
+    if (!exported.leaving) names.push_back(name);
+  }
+  return names;
+}
+
+void Exports::OnRegistered() {
+  registered_ = true;
+  refusal_.clear();
+  waiters_.Check();
+}
+
+std::string Exports::OnAttached(client::Volume& volume, block::BlockDevice& limited) {
+  Exported& exported = devices_[volume.name()];
+  exported.global_id = volume.global_id();
+  auto& device = exported.device;
+  if (device == nullptr) {
+    device = std::make_shared<block::SwitchDevice>(reactor_, pool_);
+  }
+  device->SetBacking(&limited);
+  options_.log->Log(env::LogLevel::kInfo, "client", absl::StrCat("attached ", volume.name()));
+  waiters_.Check();
+  if (server_.address().empty()) return absl::StrCat("client ", options_.id.value());
+  return absl::StrCat("nbd://", server_.address(), "/", volume.name());
+}
+
+absl::Status Exports::OnDetach(client::Volume& volume) {
+  Exported& exported = devices_[volume.name()];
+  std::vector<std::string> holders = server_.ClientsOf(volume.name());
+  if (exported.device.use_count() > 1) holders.push_back("the program of this client");
+  if (holders.empty()) {
+    exported.leaving = true;
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat("volume ", volume.name(), " is open at client ", options_.id.value(), ": by ",
+                   absl::StrJoin(holders, ", "), "; end that, or detach it with force"));
+}
+
+void Exports::OnGone(client::Volume& volume, const absl::Status& reason) {
+  const auto it = devices_.find(volume.name());
+  if (it == devices_.end()) return;
+  options_.log->Log(env::LogLevel::kInfo, "client",
+                    absl::StrCat("detached ", volume.name(), ": ", reason.message()));
+  // Connections that have it open get errors until they are closed; then it can go.
+  std::shared_ptr<block::SwitchDevice> device = std::move(it->second.device);
+  devices_.erase(it);
+  device->End(reason.ok() ? absl::CancelledError("detached") : reason);
+  server_.CloseExport(volume.name(), [device] {});
+}
+
+void Exports::OnRefused(std::string_view reason, bool final) {
+  if (refusal_ != reason) {
+    options_.log->Log(env::LogLevel::kError, "client",
+                      absl::StrCat("metadata refuses client ", options_.id.value(), ": ",
+                                   std::string(reason), final ? "" : "; it is asked again"));
+  }
+  refusal_ = reason;
+  refused_finally_ = final;
+  waiters_.Check();
+  if (final && options_.on_refused) options_.on_refused(reason);
+}
+
+}  // namespace storpool::embed
