@@ -46,6 +46,9 @@ class ClientEvents {
   // The volume can be used: through `device`, which holds it to its limits (9.1) and may be used
   // as long as it. Returns where people find it ("nbd://host:port/NAME"), for metadata.
   virtual std::string OnAttached(Volume& volume, block::BlockDevice& device) = 0;
+  // The volume has another name now, which no other volume here has; its session and its device
+  // stay. Returns where people find it.
+  virtual std::string OnRenamed(Volume& volume) = 0;
   // A detach is asked for. OK: nothing new will be started, and the detach goes on once what is
   // under way has ended. An error says who holds the volume open; the volume stays.
   virtual absl::Status OnDetach(Volume& volume) = 0;
@@ -158,6 +161,7 @@ class Client final : private control::MetadataLink::Handler,
   void Reconcile();
   void CloseEndedSessions(const AttachmentsSection& section);
   void Open(const Attachment& attachment, const storpool::Volume& description);
+  void TakeNames(const AttachmentsSection& section);
   void TakeLimits(const AttachmentsSection& section);
   void TakeDetach(Attached& attached);
   void Close(std::map<VolumeId, Attached>::iterator it, const absl::Status& reason);

@@ -24,16 +24,6 @@ class ClientServer::Impl {
   }
   const std::string& nbd_address() const { return nbd_address_; }
 
-  // Runs fn(device, done) on the reactor and waits for done.
-  absl::Status Await(
-      const std::string& name,
-      absl::AnyInvocable<void(block::BlockDevice&, absl::AnyInvocable<void(absl::Status)>)> fn) {
-    return thread_.Await<absl::Status>([&](absl::AnyInvocable<void(absl::Status)> done) {
-      absl::StatusOr<block::BlockDevice*> device = exports_->Find(name);
-      if (!device.ok()) return done(device.status());
-      fn(**device, std::move(done));
-    });
-  }
   env::Reactor& reactor() { return thread_.reactor(); }
   void Run(absl::AnyInvocable<void()> fn) { thread_.Run(std::move(fn)); }
   void Post(absl::AnyInvocable<void(Exports&)> fn) {
@@ -41,7 +31,8 @@ class ClientServer::Impl {
   }
   // Runs fn(exports, done) on the reactor and waits for done.
   absl::Status AwaitExports(absl::AnyInvocable<void(Exports&, Waiters::Done)> fn) {
-    return thread_.Await<absl::Status>([&](Waiters::Done done) { fn(*exports_, std::move(done)); });
+    return thread_.Await<absl::Status>(
+        [this, fn = std::move(fn)](Waiters::Done done) mutable { fn(*exports_, std::move(done)); });
   }
 
  private:
@@ -165,22 +156,37 @@ class OneIo final : public block::BlockIo {
 }  // namespace
 
 struct ClientServer::Volume::Shared {
-  // Any thread. kNotFound once the volume is not attached here any more.
-  absl::Status LookUpSize() {
-    return client.Await(
-        name, [this](block::BlockDevice& device, absl::AnyInvocable<void(absl::Status)> done) {
-          size_bytes.store(device.info().size_bytes);
-          done(absl::OkStatus());
+  // Runs fn(device, done) on the reactor and waits for done. kNotFound once the volume is not
+  // attached here any more.
+  absl::Status Await(absl::AnyInvocable<void(block::BlockDevice&, Waiters::Done)> fn) {
+    return client.AwaitExports(
+        [this, fn = std::move(fn)](Exports& exports, Waiters::Done done) mutable {
+          const Device device = exports.FindDevice(id);
+          if (device == nullptr) return done(exports.NotAttached(name));
+          fn(*device, std::move(done));
         });
+  }
+  // Any thread.
+  absl::Status LookUpSize() {
+    return Await([this](block::BlockDevice& device, Waiters::Done done) {
+      size_bytes.store(device.info().size_bytes);
+      done(absl::OkStatus());
+    });
   }
 
   Impl& client;
-  std::string name;
+  const std::string name;  // when it was opened; another volume may have it now
+  const VolumeId id;
   std::atomic<uint64_t> size_bytes = 0;  // when it was last asked for
 };
 
 absl::StatusOr<ClientServer::Volume> ClientServer::Open(const std::string& name) {
-  auto shared = std::make_shared<Volume::Shared>(*impl_, name);
+  VolumeId id;
+  SP_RETURN_IF_ERROR(impl_->AwaitExports([&](Exports& exports, Waiters::Done done) {
+    id = exports.FindVolume(name);
+    done(id == VolumeId() ? exports.NotAttached(name) : absl::OkStatus());
+  }));
+  auto shared = std::make_shared<Volume::Shared>(*impl_, name, id);
   SP_RETURN_IF_ERROR(shared->LookUpSize());
   return Volume(std::move(shared));
 }
@@ -191,38 +197,35 @@ uint64_t ClientServer::Volume::size_bytes() const {
 }
 
 absl::Status ClientServer::Volume::Read(uint64_t offset_bytes, std::span<uint8_t> target) {
-  return shared_->client.Await(
-      shared_->name, [=](block::BlockDevice& device, absl::AnyInvocable<void(absl::Status)> done) {
-        auto* io = new OneIo(std::move(done));
-        io->op = block::BlockOp::kRead;
-        io->offset_bytes = offset_bytes;
-        io->size_bytes = target.size();
-        io->target = target;
-        device.Start(io);
-      });
+  return shared_->Await([=](block::BlockDevice& device, Waiters::Done done) {
+    auto* io = new OneIo(std::move(done));
+    io->op = block::BlockOp::kRead;
+    io->offset_bytes = offset_bytes;
+    io->size_bytes = target.size();
+    io->target = target;
+    device.Start(io);
+  });
 }
 
 absl::Status ClientServer::Volume::Write(uint64_t offset_bytes, std::span<const uint8_t> bytes) {
-  return shared_->client.Await(
-      shared_->name, [=](block::BlockDevice& device, absl::AnyInvocable<void(absl::Status)> done) {
-        auto* io = new OneIo(std::move(done));
-        io->op = block::BlockOp::kWrite;
-        io->offset_bytes = offset_bytes;
-        io->size_bytes = bytes.size();
-        io->payload = device.pool().Copy(bytes);
-        device.Start(io);
-      });
+  return shared_->Await([=](block::BlockDevice& device, Waiters::Done done) {
+    auto* io = new OneIo(std::move(done));
+    io->op = block::BlockOp::kWrite;
+    io->offset_bytes = offset_bytes;
+    io->size_bytes = bytes.size();
+    io->payload = device.pool().Copy(bytes);
+    device.Start(io);
+  });
 }
 
 absl::Status ClientServer::Volume::Trim(uint64_t offset_bytes, uint64_t size_bytes) {
-  return shared_->client.Await(
-      shared_->name, [=](block::BlockDevice& device, absl::AnyInvocable<void(absl::Status)> done) {
-        auto* io = new OneIo(std::move(done));
-        io->op = block::BlockOp::kTrim;
-        io->offset_bytes = offset_bytes;
-        io->size_bytes = size_bytes;
-        device.Start(io);
-      });
+  return shared_->Await([=](block::BlockDevice& device, Waiters::Done done) {
+    auto* io = new OneIo(std::move(done));
+    io->op = block::BlockOp::kTrim;
+    io->offset_bytes = offset_bytes;
+    io->size_bytes = size_bytes;
+    device.Start(io);
+  });
 }
 
 }  // namespace storpool::embed

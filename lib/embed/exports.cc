@@ -1,11 +1,11 @@
 #include "lib/embed/exports.h"
 
-#include <algorithm>
 #include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "lib/base/check.h"
 
 namespace storpool::embed {
 
@@ -16,14 +16,23 @@ Exports::Exports(const ClientServerOptions& options, env::Reactor& reactor, Buff
       server_(reactor, *options.log, *this),
       waiters_(reactor) {}
 
-ClientServer::Device Exports::FindDevice(std::string_view name) {
-  auto it = devices_.find(name);
-  if (it == devices_.end() && name.starts_with('~')) {
-    it = std::find_if(devices_.begin(), devices_.end(), [&](const auto& exported) {
-      return exported.second.global_id == name.substr(1);
-    });
+VolumeId Exports::FindVolume(std::string_view name) const {
+  for (const auto& [id, exported] : volumes_) {
+    const client::Volume& volume = *exported.volume;
+    const bool meant =
+        name == volume.name() || (name.starts_with('~') && name.substr(1) == volume.global_id());
+    if (meant && !exported.leaving) return id;
   }
-  return it == devices_.end() || it->second.leaving ? nullptr : it->second.device;
+  return VolumeId();
+}
+
+ClientServer::Device Exports::FindDevice(std::string_view name) {
+  return FindDevice(FindVolume(name));
+}
+
+ClientServer::Device Exports::FindDevice(VolumeId id) {
+  const auto it = volumes_.find(id);
+  return it == volumes_.end() || it->second.leaving ? nullptr : it->second.device;
 }
 
 void Exports::AwaitRegistered(Duration timeout, Waiters::Done done) {
@@ -55,14 +64,18 @@ void Exports::AwaitDevice(const std::string& name, Duration timeout, Waiters::Do
 
 absl::StatusOr<block::BlockDevice*> Exports::Find(std::string_view name) {
   if (ClientServer::Device device = FindDevice(name)) return device.get();
+  return NotAttached(name);
+}
+
+absl::Status Exports::NotAttached(std::string_view name) const {
   return absl::NotFoundError(absl::StrCat("volume ", std::string(name),
                                           " is not attached to client ", options_.id.value()));
 }
 
 std::vector<std::string> Exports::List() {
   std::vector<std::string> names;
-  for (const auto& [name, exported] : devices_) {
-    if (!exported.leaving) names.push_back(name);
+  for (const auto& [id, exported] : volumes_) {
+    if (!exported.leaving) names.push_back(exported.volume->name());
   }
   return names;
 }
@@ -74,22 +87,29 @@ void Exports::OnRegistered() {
 }
 
 std::string Exports::OnAttached(client::Volume& volume, block::BlockDevice& limited) {
-  Exported& exported = devices_[volume.name()];
-  exported.global_id = volume.global_id();
-  auto& device = exported.device;
-  if (device == nullptr) {
-    device = std::make_shared<block::SwitchDevice>(reactor_, pool_);
-  }
+  auto device = std::make_shared<block::SwitchDevice>(reactor_, pool_);
   device->SetBacking(&limited);
+  SP_CHECK(volumes_.try_emplace(volume.session().volume, Exported{&volume, device}).second);
   options_.log->Log(env::LogLevel::kInfo, "client", absl::StrCat("attached ", volume.name()));
   waiters_.Check();
+  return PlaceOf(volume);
+}
+
+std::string Exports::OnRenamed(client::Volume& volume) {
+  waiters_.Check();
+  return PlaceOf(volume);
+}
+
+std::string Exports::PlaceOf(const client::Volume& volume) const {
   if (server_.address().empty()) return absl::StrCat("client ", options_.id.value());
   return absl::StrCat("nbd://", server_.address(), "/", volume.name());
 }
 
 absl::Status Exports::OnDetach(client::Volume& volume) {
-  Exported& exported = devices_[volume.name()];
-  std::vector<std::string> holders = server_.ClientsOf(volume.name());
+  const auto it = volumes_.find(volume.session().volume);
+  if (it == volumes_.end()) return absl::OkStatus();
+  Exported& exported = it->second;
+  std::vector<std::string> holders = server_.ClientsOf(*exported.device);
   if (exported.device.use_count() > 1) holders.push_back("the program of this client");
   if (holders.empty()) {
     exported.leaving = true;
@@ -101,15 +121,15 @@ absl::Status Exports::OnDetach(client::Volume& volume) {
 }
 
 void Exports::OnGone(client::Volume& volume, const absl::Status& reason) {
-  const auto it = devices_.find(volume.name());
-  if (it == devices_.end()) return;
+  const auto it = volumes_.find(volume.session().volume);
+  if (it == volumes_.end()) return;
   options_.log->Log(env::LogLevel::kInfo, "client",
                     absl::StrCat("detached ", volume.name(), ": ", reason.message()));
   // Connections that have it open get errors until they are closed; then it can go.
   std::shared_ptr<block::SwitchDevice> device = std::move(it->second.device);
-  devices_.erase(it);
+  volumes_.erase(it);
   device->End(reason.ok() ? absl::CancelledError("detached") : reason);
-  server_.CloseExport(volume.name(), [device] {});
+  server_.CloseDevice(*device, [device] {});
 }
 
 void Exports::OnRefused(std::string_view reason, bool final) {

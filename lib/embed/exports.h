@@ -1,5 +1,7 @@
-// What the volumes of one client are to front ends: a device for each name, which stays while
-// sessions of NBD, or holders in this process, still use it. Reactor thread only.
+// What the volumes of one client are to front ends: a device for each, which stays while sessions
+// of NBD, or holders in this process, still use it. Reactor thread only.
+//
+// Invariant: a device belongs to one volume, whatever that is called meanwhile; names only find it.
 #pragma once
 
 #include <map>
@@ -22,8 +24,12 @@ class Exports final : public client::ClientEvents, public nbd::ExportDirectory {
   Exports(const ClientServerOptions& options, env::Reactor& reactor, BufferPool& pool);
 
   nbd::Server& server() { return server_; }
-  // By name, or "~" and the global id.
+  // By name, or "~" and the global id. nullptr: there is none.
   ClientServer::Device FindDevice(std::string_view name);
+  ClientServer::Device FindDevice(VolumeId id);
+  // What FindDevice would give; VolumeId() if nothing.
+  VolumeId FindVolume(std::string_view name) const;
+  absl::Status NotAttached(std::string_view name) const;
   // As those of ClientServer.
   void AwaitRegistered(Duration timeout, Waiters::Done done);
   void AwaitDevice(const std::string& name, Duration timeout, Waiters::Done done);
@@ -35,22 +41,26 @@ class Exports final : public client::ClientEvents, public nbd::ExportDirectory {
   // client::ClientEvents
   void OnRegistered() override;
   std::string OnAttached(client::Volume& volume, block::BlockDevice& limited) override;
+  std::string OnRenamed(client::Volume& volume) override;
   absl::Status OnDetach(client::Volume& volume) override;
   void OnGone(client::Volume& volume, const absl::Status& reason) override;
   void OnRefused(std::string_view reason, bool final) override;
 
  private:
   struct Exported {
+    const client::Volume* volume;
     std::shared_ptr<block::SwitchDevice> device;
-    std::string global_id;
     bool leaving = false;  // its detach goes on: nothing new is started
   };
+
+  std::string PlaceOf(const client::Volume& volume) const;
+
   const ClientServerOptions& options_;
   env::Reactor& reactor_;
   BufferPool& pool_;
   nbd::Server server_;
   Waiters waiters_;
-  std::map<std::string, Exported, std::less<>> devices_;
+  std::map<VolumeId, Exported> volumes_;
   bool registered_ = false;
   std::string refusal_;  // the last one
   bool refused_finally_ = false;

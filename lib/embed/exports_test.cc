@@ -4,7 +4,6 @@
 
 #include <gtest/gtest.h>
 
-#include "lib/base/limits.h"
 #include "lib/client/client_fixture.h"
 #include "lib/frontends/nbd/test_client.h"
 #include "lib/frontends/nbd/test_stream.h"

@@ -37,18 +37,18 @@ env::StreamHandler* Server::Accept(std::unique_ptr<env::Stream> stream) {
   return sessions_.back().get();
 }
 
-std::vector<std::string> Server::ClientsOf(std::string_view name) const {
+std::vector<std::string> Server::ClientsOf(const block::BlockDevice& device) const {
   std::vector<std::string> clients;
   for (const auto& session : sessions_) {
-    if (session->Uses(name)) clients.push_back(session->peer());
+    if (session->Uses(device)) clients.push_back(session->peer());
   }
   return clients;
 }
 
-void Server::CloseExport(std::string_view name, absl::AnyInvocable<void()> done) {
+void Server::CloseDevice(const block::BlockDevice& device, absl::AnyInvocable<void()> done) {
   std::vector<Session*> sessions;
   for (const auto& session : sessions_) {
-    if (session->Uses(name)) sessions.push_back(session.get());
+    if (session->Uses(device)) sessions.push_back(session.get());
   }
   CloseSessions(std::move(sessions), std::move(done));
 }

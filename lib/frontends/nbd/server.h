@@ -33,17 +33,17 @@ class Server final : public Session::Host, private env::PhaseHook {
   // With the port that was taken; "" before Listen and after Stop.
   std::string address() const { return listener_ == nullptr ? "" : listener_->address(); }
 
-  // Ends the connections of an export that the directory finds no more: what is under way is
+  // Ends the connections of a device that the directory gives no more: what is under way is
   // finished and answered, then they are closed; a client that does not take its answers for
   // kNbdDrainMs is cut off. `done` comes in a later turn, when no session uses the device. A device
   // that has nothing under way may go as soon as this returns, but for its pool: answers on their
   // way out may still hold buffers of it.
-  void CloseExport(std::string_view name, absl::AnyInvocable<void()> done);
+  void CloseDevice(const block::BlockDevice& device, absl::AnyInvocable<void()> done);
   // The same for all connections; nobody is let in any more.
   void Stop(absl::AnyInvocable<void()> done);
 
-  // Who has the export open: addresses, one for each connection.
-  std::vector<std::string> ClientsOf(std::string_view name) const;
+  // Who has the device open, by whichever of its names: addresses, one for each connection.
+  std::vector<std::string> ClientsOf(const block::BlockDevice& device) const;
 
   const Counters& counters() const { return counters_; }
 

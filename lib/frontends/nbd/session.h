@@ -56,10 +56,9 @@ class Session final : public env::StreamHandler {
   // Closes now; requests under way are finished and their answers dropped.
   void Abandon();
 
-  // It has this export open.
-  bool Uses(std::string_view export_name) const {
-    const Agreement& agreed = negotiation_.agreement();
-    return agreed.device != nullptr && agreed.export_name == export_name;
+  // It has this device open, under whichever name.
+  bool Uses(const block::BlockDevice& device) const {
+    return negotiation_.agreement().device == &device;
   }
   const std::string& peer() const { return peer_; }
 
