@@ -27,6 +27,7 @@ Ending::Ending() {
   const sigset_t signals = EndingSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of that file
+  signal(SIGPIPE, SIG_IGN);  // so is a pipe that nobody reads: the daemon outlives its log
   // --help shows the daemon's own flags; Abseil's rule wants the file named as the program.
   absl::FlagsUsageConfig usage;
   usage.contains_help_flags = [](absl::string_view file) {
