@@ -8,12 +8,14 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cstring>
 #include <thread>
 
 #include "gtest/gtest.h"
 #include "lib/base/limits.h"
 #include "lib/env/posix/allocation_counter.h"
+#include "lib/env/posix/blocking_thread.h"
 #include "lib/env/posix/posix_network.h"
 #include "lib/env/posix/socket_address.h"
 
@@ -41,6 +43,21 @@ TEST(PosixReactorTest, OtherThreadsPostInOrderAndStopIt) {
     ASSERT_EQ(numbers.size(), 20'000u);
     for (int i = 0; i < 20'000; ++i) ASSERT_EQ(numbers[static_cast<size_t>(i)], i);
   }
+}
+
+TEST(BlockingThreadTest, NobodyHearsOfAnythingOnceItIsGone) {
+  PosixReactor reactor;
+  std::atomic<int> begun = 0;
+  int heard = 0;
+  auto thread = std::make_unique<BlockingThread>(reactor);
+  thread->Run([&] { ++begun; }, [&] { ++heard; });
+  ASSERT_TRUE(reactor.RunUntil([&] { return heard == 1; }, Duration::Seconds(5)));
+  thread->Run([&] { ++begun; }, [&] { ++heard; });
+  while (begun < 2) usleep(100);
+  thread.reset();  // the end of the second is posted now, and not yet told
+  reactor.Post([&] { reactor.Stop(); });
+  reactor.Run();
+  EXPECT_EQ(heard, 1);
 }
 
 TEST(PosixReactorTest, SleepsWhenThereIsNothingToDoAndWakesForAPost) {
