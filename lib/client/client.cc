@@ -58,6 +58,10 @@ void Client::Start() {
   metadata_.Start(this);
 }
 
+void Client::EndAll(const absl::Status& reason) {
+  while (!volumes_.empty()) Close(volumes_.begin(), reason);
+}
+
 Volume* Client::FindVolume(std::string_view name) {
   for (auto& [id, attached] : volumes_) {
     if (attached.volume->name() == name && !attached.detaching && attached.volume->ended().ok()) {

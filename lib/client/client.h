@@ -71,6 +71,9 @@ class Client final : private control::MetadataLink::Handler,
   ~Client() override;
 
   void Start();
+  // Ends all sessions here: what is under way fails with `reason`, which is not OK. For an end that
+  // cannot wait for nodes; metadata gives no session of this life again.
+  void EndAll(const absl::Status& reason);
 
   // nullptr unless a volume of this name is attached here and can be used. Valid until OnGone.
   Volume* FindVolume(std::string_view name);

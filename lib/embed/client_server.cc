@@ -71,7 +71,7 @@ class ClientServer::Impl {
   void Stop() {
     if (exports_ != nullptr) {
       thread_.Await<bool>([this](absl::AnyInvocable<void(bool)> done) {
-        exports_->server().Stop([done = std::move(done)]() mutable { done(true); });
+        exports_->Stop(client_.get(), [done = std::move(done)]() mutable { done(true); });
       });
     }
     thread_.Run([this] {

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "lib/base/check.h"
+#include "lib/base/limits.h"
 
 namespace storpool::embed {
 
@@ -14,7 +15,26 @@ Exports::Exports(const ClientServerOptions& options, env::Reactor& reactor, Buff
       reactor_(reactor),
       pool_(pool),
       server_(reactor, *options.log, *this),
-      waiters_(reactor) {}
+      waiters_(reactor),
+      end_now_(reactor, [this] { EndVolumes(); }) {}
+
+// Connections wait for their requests, and those wait for chains: one that is down must not keep
+// the client from ending. By then the connections are cut, so that nobody is told of an error
+// whose request a new connection would still see through.
+void Exports::Stop(client::Client* client, absl::AnyInvocable<void()> done) {
+  ending_ = client;
+  end_now_.StartIn(Duration::Millis(kClientEndMs));
+  server_.Stop([this, done = std::move(done)]() mutable {
+    end_now_.Stop();
+    EndVolumes();
+    done();
+  });
+}
+
+void Exports::EndVolumes() {
+  if (ending_ == nullptr) return;
+  ending_->EndAll(absl::CancelledError(absl::StrCat("client ", options_.id.value(), " ends")));
+}
 
 VolumeId Exports::FindVolume(std::string_view name) const {
   for (const auto& [id, exported] : volumes_) {

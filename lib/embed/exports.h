@@ -24,6 +24,9 @@ class Exports final : public client::ClientEvents, public nbd::ExportDirectory {
   Exports(const ClientServerOptions& options, env::Reactor& reactor, BufferPool& pool);
 
   nbd::Server& server() { return server_; }
+  // Ends all connections of NBD, then the sessions of `client`, which is the one whose volumes
+  // these are (nullptr: there was none yet). What no chain answers within kClientEndMs fails.
+  void Stop(client::Client* client, absl::AnyInvocable<void()> done);
   // By name, or "~" and the global id. nullptr: there is none.
   ClientServer::Device FindDevice(std::string_view name);
   ClientServer::Device FindDevice(VolumeId id);
@@ -53,6 +56,7 @@ class Exports final : public client::ClientEvents, public nbd::ExportDirectory {
     bool leaving = false;  // its detach goes on: nothing new is started
   };
 
+  void EndVolumes();
   std::string PlaceOf(const client::Volume& volume) const;
 
   const ClientServerOptions& options_;
@@ -64,6 +68,8 @@ class Exports final : public client::ClientEvents, public nbd::ExportDirectory {
   bool registered_ = false;
   std::string refusal_;  // the last one
   bool refused_finally_ = false;
+  client::Client* ending_ = nullptr;  // since Stop
+  env::Timer end_now_;
 };
 
 }  // namespace storpool::embed

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "lib/base/limits.h"
 #include "lib/client/client_fixture.h"
 #include "lib/frontends/nbd/test_client.h"
 #include "lib/frontends/nbd/test_stream.h"
@@ -201,6 +202,38 @@ TEST_F(ExportsTest, AForcedDetachEndsAConnectionThatWasOpenedByGlobalId) {
   EXPECT_TRUE(wire->closed_by_server);
   if (!wire->closed_by_server) Ask(*wire, RequestBytes(Command::kRead, 2, 0, 512));
   EXPECT_EQ(exports_.server().counters().connections_open, 0u);
+}
+
+TEST_F(ExportsTest, TheEndWaitsForNoChainForEver) {
+  Tell({{1, "down", kMib}, {2, "slow", kMib, false, 1}});
+  const auto down = Open("down");
+  const auto slow = Open("~g2");
+  down->Deliver(RequestBytes(Command::kRead, 1, 0, 512));
+  for (int i = 0; i < 50; ++i) slow->Deliver(RequestBytes(Command::kTrim, i, 0, 512));
+  reactor_.RunUntilIdle();
+  const ClientServer::Device held = exports_.FindDevice("down");
+  block::TestIo io;
+  held->Start(block::Prepare(&io, block::BlockOp::kRead, 0, 512));
+  bool ended = false;
+  exports_.Stop(&client_, [&] { ended = true; });
+  reactor_.AdvanceBy(Duration::Millis(kClientEndMs - 1));
+  EXPECT_FALSE(ended);
+  reactor_.AdvanceBy(Duration::Millis(1));
+  EXPECT_TRUE(ended);
+  EXPECT_EQ(io.status.message(), "client 9 ends");
+  EXPECT_EQ(down->sent + slow->sent, "") << "they were cut off, not told of errors";
+  EXPECT_EQ(exports_.server().counters().connections_open, 0u);
+}
+
+TEST_F(ExportsTest, AnEndWithNothingUnderWayComesAtOnce) {
+  Tell({{1, "db1", kMib}});
+  const auto wire = Open("db1");
+  bool ended = false;
+  exports_.Stop(&client_, [&] { ended = true; });
+  reactor_.RunUntilIdle();
+  EXPECT_TRUE(ended);
+  EXPECT_TRUE(wire->closed_by_server);
+  EXPECT_TRUE(client_.Volumes().empty());
 }
 
 }  // namespace
