@@ -87,6 +87,16 @@ inline constexpr uint32_t kNbdOptionsMax = 64;             // negotiation ends s
 inline constexpr uint32_t kNbdExtentsMax = 256;            // in one answer to block status
 inline constexpr uint32_t kNbdHolePieceBytes = 64u << 10;  // zeroes sought in reads piece by piece
 inline constexpr int64_t kNbdDrainMs = 5000;               // for a client to take its last replies
+inline constexpr int64_t kNbdNegotiationMs = 30000;  // a client that says nothing holds a slot
+
+// For a client of the cluster that ends: what no chain has answered by then fails.
+inline constexpr int64_t kClientEndMs = 6000;
+
+// Silence after which the other end of an accepted connection is taken for dead: no answer to
+// probes, or to what was sent. Probes begin after the first of these, and follow at the second.
+inline constexpr int64_t kPeerProbeAfterMs = 15000;
+inline constexpr int64_t kPeerProbeEveryMs = 5000;
+inline constexpr int64_t kPeerSilenceMs = 60000;
 
 // Times, all in milliseconds.
 inline constexpr int64_t kLeaseMs = 800;            // promises between mirrors (design 5.4)
@@ -102,6 +112,8 @@ static_assert(kBlocksPerChunk == 8192);
 static_assert(kRequestBlocksMax <= kBlocksPerChunk);
 static_assert(kWindowNumbers % 64 == 0);
 static_assert(kNbdRequestBytesMax <= kNbdConnectionBytesMax);
+static_assert(kNbdDrainMs < kClientEndMs, "connections are cut before their requests fail");
+static_assert(kPeerProbeAfterMs + 2 * kPeerProbeEveryMs < kPeerSilenceMs, "a lost probe ends none");
 static_assert(kHeartbeatMs * 4 < kEjectionMs, "one lost heartbeat ejects nobody");
 static_assert(kLeaseMs + kLeaseMarginMs < kEjectionMs);
 static_assert(kCreditFirstBytes >= kRequestBytesMax, "any request must fit a fresh chain's credit");

@@ -156,8 +156,10 @@ void Replica::OnHorizon(Epoch epoch, Version horizon, Instant, Effects&) {
   if (epoch == state_->epoch) state_->horizon = std::max(state_->horizon, horizon);
 }
 
-void Replica::OnRaise(uint64_t id, const std::vector<model::Raise>& raises, Instant, Effects& out) {
-  chain::OnRaise(*state_, id, raises, out);
+void Replica::OnRaise(uint64_t id, const std::vector<model::Raise>& raises, Instant now,
+                      Effects& out) {
+  chain::OnRaise(*state_, id, raises, now, out);
+  SetTimerIfChanged(out);
 }
 
 void Replica::OnEndSession(const Session& session, Instant, Effects& out) {

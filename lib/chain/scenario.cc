@@ -96,7 +96,8 @@ std::string Scenario::Line(const std::string& line) {
   if (!wrong.empty()) return wrong;
   for (; !world_->write_answers.empty(); world_->write_answers.pop_front()) {
     const wire::WriteAnswer& a = world_->write_answers.front();
-    answers_.push_back(std::to_string(a.number) + " " + ResultName(a.result));
+    answers_.push_back(std::to_string(a.number) + " " + ResultName(a.result) +
+                       " copy=" + std::to_string(a.attempt));
   }
   invariants_->CheckDisks();
   return invariants_->violations().empty() ? "" : invariants_->violations().front();
@@ -206,10 +207,11 @@ std::string Scenario::Write(const Words& words) {
   r.chain = World::kChain;
   const model::NamedConfig& newest = world_->newest;
   r.epoch = newest.named.opened ? newest.named.epoch : newest.last_opened.epoch;
-  r.session = {VolumeId(5), ClientId(1),
+  r.session = {VolumeId(5), ClientId(static_cast<uint16_t>(Number(words, "client", 1))),
                Generation(static_cast<uint32_t>(Number(words, "session", 1)))};
   r.number = std::stoull(words.at(1));
   r.answered_below = Number(words, "mark", 1);
+  r.attempt = static_cast<uint32_t>(Number(words, "copy", 1));
   r.line_version = world_->line.version;
   r.lineage = world_->line.lineage;
   r.layer =
@@ -260,8 +262,11 @@ std::string Scenario::Read(const Words& words) {
 
 std::string Scenario::Expect(const Words& words) {
   if (words.at(0) == "answer") {
-    const std::string wanted = words.at(1) + " " + words.at(2);
-    return Has(answers_, wanted) ? "" : "answers so far: " + Join(answers_, 0);
+    const std::string wanted = Join(words, 1) + " ";
+    for (const std::string& answer : answers_) {
+      if ((answer + " ").rfind(wanted, 0) == 0) return "";
+    }
+    return "answers so far: " + Join(answers_, 0);
   }
   if (words[0] == "no-answer") {
     for (const std::string& answer : answers_) {

@@ -7,8 +7,8 @@
 //     [excluded=V]             the syncing ones were excluded by an opening at V
 //   tell abc                   tells the newest name again
 //   open [abc]                 metadata marks it opened and tells these members (default: all)
-//   write N at=a block=B [data=X|hole|fill] [count=C] [sector=S sectors=K] [session=G] [mark=M]
-//     [layer=L]
+//   write N at=a block=B [data=X|hole|fill] [count=C] [sector=S sectors=K] [client=C] [session=G]
+//     [mark=M] [layer=L] [copy=T]    copy T of the client
 //   read at=c block=B [layer=L]          -> next `expect read`
 //   deliver ab [N]             messages from a to b, all or N
 //   durable abc                makes everything appended durable
@@ -24,7 +24,7 @@
 //   damage a B                 block B of layer 1 is damaged there
 //   > text                     the next line of the trace that the last command left
 //   expect a: serving 2 open D=1.3 W=1.3 pending=0
-//   expect answer N ok         among the answers to writes so far
+//   expect answer N ok [copy=T]   among the answers to writes so far
 //   expect read X|zeroes|absent|REFUSAL
 //   expect block a B [layer=L] = X|hole|none @ VERSION     durable on the disk
 #pragma once

@@ -6,14 +6,22 @@
 namespace storpool::chain {
 namespace {
 
-// Only for a number that is not above every number seen: a repeated request, or one that overtook.
-bool IsUnderWay(const ReplicaState& s, const Session& session, uint64_t number) {
+bool IsPending(const ReplicaState& s, const Session& session, uint64_t number) {
   for (size_t i = 0; i < s.pending.size(); ++i) {
     if (s.pending[i].number == number && s.pending[i].session == session) return true;
   }
-  return std::any_of(s.ingress.begin(), s.ingress.end(), [&](const Ingress& op) {
-    return op.request.number == number && op.request.session == session;
+  return false;
+}
+
+// The earlier copy of a request that still waits is refused, if it is, as the newest one: to its
+// client a refusal of any other copy means nothing.
+bool WaitsAlready(ReplicaState& s, const wire::WriteRequest& repeated) {
+  const auto op = std::find_if(s.ingress.begin(), s.ingress.end(), [&](const Ingress& waiting) {
+    return waiting.request.number == repeated.number && waiting.request.session == repeated.session;
   });
+  if (op == s.ingress.end()) return false;
+  op->request.attempt = std::max(op->request.attempt, repeated.attempt);
+  return true;
 }
 
 bool IsBelow(const Session& session, const model::Raise& raise) {
@@ -47,9 +55,9 @@ Admission Admit(ReplicaState& s, const wire::WriteRequest& r, ClientRef client) 
   session.client = client;  // the answer goes to where the client is now
   const uint64_t mark = std::max(session.window.mark(), r.answered_below);
   if (r.number < mark || r.number - mark >= kWindowNumbers) return Admission::kRefused;
-  if (r.number <= session.highest_seen) {
+  if (r.number <= session.highest_seen) {  // a repeated request, or one that was overtaken
     if (session.window.Find(r.number) == RequestWindow::State::kCommitted) return Admission::kDone;
-    if (IsUnderWay(s, r.session, r.number)) return Admission::kWaits;
+    if (IsPending(s, r.session, r.number) || WaitsAlready(s, r)) return Admission::kWaits;
   }
   session.highest_seen = std::max(session.highest_seen, r.number);
   return Admission::kNew;
@@ -80,13 +88,17 @@ uint64_t RaiseMinimum(ReplicaState& s, const model::Raise& raise, Effects& out) 
   return Append(s, out, AppendMinGeneration{raise});
 }
 
-void OnRaise(ReplicaState& s, uint64_t id, const std::vector<model::Raise>& raises, Effects& out) {
+void OnRaise(ReplicaState& s, uint64_t id, const std::vector<model::Raise>& raises, Instant now,
+             Effects& out) {
   std::erase_if(s.raise_orders, [&](const auto& order) { return order.id == id; });
+  const size_t waiting = s.ingress.size();
   ReplicaState::RaiseOrder order{id, raises, 0};
   for (const model::Raise& raise : raises) {
     order.record = std::max(order.record, RaiseMinimum(s, raise, out));
   }
   s.raise_orders.push_back(std::move(order));
+  // What waited for blocks that a fenced request held goes on.
+  if (s.ingress.size() < waiting) PumpIngress(s, now, out);
   ReportRaised(s, out);
 }
 

@@ -88,7 +88,8 @@ void ForSessionPieces(const ReplicaState& s, F f) {
     r = r_end;
   } while (w < windows.size() || r < raises.size());
 }
-void OnRaise(ReplicaState& s, uint64_t id, const std::vector<model::Raise>& raises, Effects& out);
+void OnRaise(ReplicaState& s, uint64_t id, const std::vector<model::Raise>& raises, Instant now,
+             Effects& out);
 void ReportRaised(ReplicaState& s, Effects& out);
 void OnEndSession(ReplicaState& s, const Session& session, Effects& out);
 void TakeSessions(ReplicaState& s, const std::vector<wire::SessionState>& windows,

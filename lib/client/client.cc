@@ -21,6 +21,10 @@ block::Limits LimitsOf(const storpool::Volume& volume) {
           .bytes_per_second = times(volume.limits().bandwidth_bytes())};
 }
 
+const std::string& NameOf(const Attachment& attachment) {
+  return attachment.volume_name().empty() ? attachment.global_id() : attachment.volume_name();
+}
+
 }  // namespace
 
 Client::Client(ClientOptions options, env::Reactor& reactor, ChannelOpener& opener,
@@ -52,6 +56,10 @@ void Client::Start() {
   followed_ = {"disks", absl::StrCat("attachments/", options_.id.value())};
   tick_.StartIn(kTick);
   metadata_.Start(this);
+}
+
+void Client::EndAll(const absl::Status& reason) {
+  while (!volumes_.empty()) Close(volumes_.begin(), reason);
 }
 
 Volume* Client::FindVolume(std::string_view name) {
@@ -122,6 +130,7 @@ void Client::Reconcile() {
   const AttachmentsSection* section = directory_.AttachmentsOf(options_.id);
   if (section == nullptr) return;
   CloseEndedSessions(*section);
+  TakeNames(*section);
   for (const Attachment& attachment : section->attachments()) {
     if (!attachment.granted()) continue;
     const auto it = volumes_.find(VolumeId(attachment.volume()));
@@ -141,6 +150,24 @@ void Client::Reconcile() {
     }
   }
   TakeLimits(*section);
+}
+
+// Before the owner hears of any, and before others are opened: no name stands for two volumes.
+void Client::TakeNames(const AttachmentsSection& section) {
+  std::vector<Attached*> renamed;
+  for (const Attachment& attachment : section.attachments()) {
+    const auto it = volumes_.find(VolumeId(attachment.volume()));
+    if (it == volumes_.end() || it->second.volume->name() == NameOf(attachment)) continue;
+    log_.Log(env::LogLevel::kInfo, "client",
+             absl::StrCat("volume ", it->second.volume->name(), " is called ", NameOf(attachment),
+                          " now"));
+    it->second.volume->set_name(NameOf(attachment));
+    renamed.push_back(&it->second);
+  }
+  for (Attached* attached : renamed) {
+    attached->device = events_.OnRenamed(*attached->volume);
+    SendReady(*attached, !attached->detached, absl::OkStatus());
+  }
 }
 
 void Client::TakeLimits(const AttachmentsSection& section) {
@@ -186,8 +213,7 @@ void Client::Open(const Attachment& attachment, const storpool::Volume& descript
 
   identity.session = {VolumeId(attachment.volume()), options_.id,
                       Generation(attachment.generation())};
-  identity.name =
-      attachment.volume_name().empty() ? attachment.global_id() : attachment.volume_name();
+  identity.name = NameOf(attachment);
   identity.global_id = attachment.global_id();
   identity.read_only = attachment.rights() == READ_ONLY || attachment.snapshot();
   for (const Attachment::ChainFloor& floor : attachment.floors()) {

@@ -47,6 +47,9 @@ class ClientEvents {
   // The volume can be used: through `device`, which holds it to its limits (9.1) and may be used
   // as long as it. Returns where people find it ("nbd://host:port/NAME"), for metadata.
   virtual std::string OnAttached(Volume& volume, block::BlockDevice& device) = 0;
+  // The volume has another name now, which no other volume here has; its session and its device
+  // stay. Returns where people find it.
+  virtual std::string OnRenamed(Volume& volume) = 0;
   // A detach is asked for. OK: nothing new will be started, and the detach goes on once what is
   // under way has ended. An error says who holds the volume open; the volume stays.
   virtual absl::Status OnDetach(Volume& volume) = 0;
@@ -69,6 +72,9 @@ class Client final : private control::MetadataLink::Handler,
   ~Client() override;
 
   void Start();
+  // Ends all sessions here: what is under way fails with `reason`, which is not OK. For an end that
+  // cannot wait for nodes; metadata gives no session of this life again.
+  void EndAll(const absl::Status& reason);
 
   // nullptr unless a volume of this name is attached here and can be used. Valid until OnGone.
   Volume* FindVolume(std::string_view name);
@@ -159,6 +165,7 @@ class Client final : private control::MetadataLink::Handler,
   void Reconcile();
   void CloseEndedSessions(const AttachmentsSection& section);
   void Open(const Attachment& attachment, const storpool::Volume& description);
+  void TakeNames(const AttachmentsSection& section);
   void TakeLimits(const AttachmentsSection& section);
   void TakeDetach(Attached& attached);
   void Close(std::map<VolumeId, Attached>::iterator it, const absl::Status& reason);

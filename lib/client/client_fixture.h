@@ -48,6 +48,7 @@ class ClientTest : public testing::Test, public ClientEvents {
     attached.push_back(volume.name());
     return "nbd://here/" + volume.name();
   }
+  std::string OnRenamed(Volume& volume) override { return "nbd://here/" + volume.name(); }
   absl::Status OnDetach(Volume&) override { return detach_answer; }
   void OnGone(Volume& volume, const absl::Status& reason) override {
     gone.push_back(volume.name());

@@ -92,6 +92,8 @@ class Volume final : public block::BlockDevice,
   BufferPool& pool() override { return context_.pool; }
 
   const std::string& name() const { return identity_.name; }
+  // The same volume, called otherwise from now on.
+  void set_name(std::string name) { identity_.name = std::move(name); }
   const std::string& global_id() const { return identity_.global_id; }
   const Session& session() const { return identity_.session; }
   LineageId lineage() const { return identity_.lineage; }
@@ -200,7 +202,7 @@ class Volume final : public block::BlockDevice,
   absl::Status Failed(const Request& request, absl::StatusCode code, std::string_view why) const;
 
   VolumeContext& context_;
-  const VolumeIdentity identity_;
+  VolumeIdentity identity_;  // but for the name it stays as it is
   VolumeEvents& events_;
   absl::Status ended_;
   Ancestry lines_;

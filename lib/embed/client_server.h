@@ -61,7 +61,7 @@ class ClientServer {
     std::shared_ptr<Shared> shared_;
   };
   // kNotFound unless a volume of this name ("~" and a global id names one, too) is attached to this
-  // client. The client outlives it.
+  // client. It stays that volume, whatever is renamed. The client outlives it.
   absl::StatusOr<Volume> Open(const std::string& name);
 
   // ---- For whoever brings his own asynchronous front end ----------------------------------------

@@ -67,6 +67,7 @@ Ending::Ending() {
   const sigset_t signals = EndingSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of that file
+  signal(SIGPIPE, SIG_IGN);  // so is a pipe that nobody reads: the daemon outlives its log
 }
 
 int Ending::Wait() {

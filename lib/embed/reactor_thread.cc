@@ -33,9 +33,10 @@ ReactorThread::~ReactorThread() {
   thread_.join();
 }
 
+// `start` goes with its call: it may be running still when the waiter goes on.
 void ReactorThread::RunAndWait(absl::AnyInvocable<void(absl::AnyInvocable<void()> open)> start) {
   const auto gate = std::make_shared<Gate>();
-  reactor_.Post([gate, &start] { start([gate] { gate->Open(); }); });
+  reactor_.Post([gate, start = std::move(start)]() mutable { start([gate] { gate->Open(); }); });
   gate->Wait();
 }
 

@@ -25,6 +25,7 @@ class ReactorThread {
   void Run(absl::AnyInvocable<void()> fn);
 
   // Runs start(done) on the reactor and waits until `done` is called with a value, on any thread.
+  // What `start` does after that, it does while the waiter goes on.
   template <class Value>
   Value Await(absl::AnyInvocable<void(absl::AnyInvocable<void(Value)> done)> start);
 
@@ -39,7 +40,7 @@ class ReactorThread {
 template <class Value>
 Value ReactorThread::Await(absl::AnyInvocable<void(absl::AnyInvocable<void(Value)> done)> start) {
   std::unique_ptr<Value> result;
-  RunAndWait([&](absl::AnyInvocable<void()> open) {
+  RunAndWait([&result, start = std::move(start)](absl::AnyInvocable<void()> open) mutable {
     start([&result, open = std::move(open)](Value value) mutable {
       result = std::make_unique<Value>(std::move(value));
       open();

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <memory>
 #include <string>
 #include <thread>
 #include <utility>
@@ -42,6 +44,25 @@ TEST(ReactorThread, AwaitsAValueFromAnotherThread) {
   });
   other.join();
   EXPECT_EQ(value, 7);
+}
+
+// Found by a reviewer: it was destroyed by the waiter while it was running.
+TEST(ReactorThread, WhatIsRunStaysUntilItReturns) {
+  ReactorThread thread;
+  std::atomic<bool> gone = false;
+  bool gone_too_early = false;
+  std::shared_ptr<void> token(nullptr, [&gone](void*) { gone = true; });
+  const int value = thread.Await<int>(
+      [token = std::move(token), &gone, &gone_too_early](absl::AnyInvocable<void(int)> done) {
+        done(7);
+        for (int i = 0; i < 20 && !gone; ++i) {
+          std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        }
+        gone_too_early = gone;
+      });
+  EXPECT_EQ(value, 7);
+  thread.Run([] {});  // behind it
+  EXPECT_FALSE(gone_too_early);
 }
 
 TEST(ReactorThread, RunsPostsOfOneThreadInTheirOrder) {

@@ -220,19 +220,20 @@ struct SimClient::Life final : client::ClientEvents {
 
   std::string OnAttached(client::Volume& volume, block::BlockDevice&) override {
     if (ClientUser* user = user_of(volume.name())) {
-      users[volume.name()] = user;
+      users[volume.session().volume] = user;
       user->OnVolume(volume, *reactor);
     }
     return "sim";
   }
+  std::string OnRenamed(client::Volume&) override { return "sim"; }
   absl::Status OnDetach(client::Volume& volume) override {
-    const auto user = users.find(volume.name());
+    const auto user = users.find(volume.session().volume);
     if (user != users.end()) user->second->OnDetach();
     return absl::OkStatus();
   }
   void OnGone(client::Volume& volume, const absl::Status& reason) override {
     log.Log(env::LogLevel::kWarning, "client", absl::StrCat("volume gone: ", reason.ToString()));
-    const auto user = users.find(volume.name());
+    const auto user = users.find(volume.session().volume);
     if (user == users.end()) return;
     user->second->OnVolumeGone();
     users.erase(user);
@@ -243,7 +244,7 @@ struct SimClient::Life final : client::ClientEvents {
   }
 
   const UserOf& user_of;
-  std::map<std::string, ClientUser*> users;  // of volumes that are here, by name
+  std::map<VolumeId, ClientUser*> users;  // of volumes that are here
   std::unique_ptr<env::ManualReactor> reactor;
   BufferPool pool;
   SeededEntropy entropy;

@@ -13,6 +13,7 @@ BlockingThread::~BlockingThread() {
   }
   changed_.notify_one();
   thread_.join();
+  *alive_ = false;
 }
 
 void BlockingThread::Run(absl::AnyInvocable<void()> work, absl::AnyInvocable<void()> done) {
@@ -32,7 +33,9 @@ void BlockingThread::Loop() {
     jobs_.erase(jobs_.begin());
     lock.unlock();
     job.work();
-    reactor_.Post(std::move(job.done));
+    reactor_.Post([alive = alive_, done = std::move(job.done)]() mutable {
+      if (*alive) done();
+    });
     lock.lock();
   }
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -15,7 +16,7 @@ namespace storpool::env {
 class BlockingThread {
  public:
   explicit BlockingThread(Reactor& reactor);
-  // Finishes what was begun, drops the rest. Callbacks that are already posted still run.
+  // On the reactor. Finishes what was begun, drops the rest; no `done` comes any more.
   ~BlockingThread();
 
   // Runs `work` on the thread, one after the other, and then posts `done` to the reactor.
@@ -33,6 +34,8 @@ class BlockingThread {
   std::condition_variable changed_;
   std::vector<Job> jobs_;  // guarded by mutex_
   bool stop_ = false;      // guarded by mutex_
+  // What is posted may come when this is gone: whoever waited for it may be gone, too.
+  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // reactor thread only
   std::thread thread_;
 };
 

@@ -1,16 +1,21 @@
 // What only the real reactor and its streams have: threads, sleeping, and what a turn costs.
 #include "lib/env/posix/posix_reactor.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cstring>
 #include <thread>
 
 #include "gtest/gtest.h"
+#include "lib/base/limits.h"
 #include "lib/env/posix/allocation_counter.h"
+#include "lib/env/posix/blocking_thread.h"
 #include "lib/env/posix/posix_network.h"
 #include "lib/env/posix/socket_address.h"
 
@@ -38,6 +43,21 @@ TEST(PosixReactorTest, OtherThreadsPostInOrderAndStopIt) {
     ASSERT_EQ(numbers.size(), 20'000u);
     for (int i = 0; i < 20'000; ++i) ASSERT_EQ(numbers[static_cast<size_t>(i)], i);
   }
+}
+
+TEST(BlockingThreadTest, NobodyHearsOfAnythingOnceItIsGone) {
+  PosixReactor reactor;
+  std::atomic<int> begun = 0;
+  int heard = 0;
+  auto thread = std::make_unique<BlockingThread>(reactor);
+  thread->Run([&] { ++begun; }, [&] { ++heard; });
+  ASSERT_TRUE(reactor.RunUntil([&] { return heard == 1; }, Duration::Seconds(5)));
+  thread->Run([&] { ++begun; }, [&] { ++heard; });
+  while (begun < 2) usleep(100);
+  thread.reset();  // the end of the second is posted now, and not yet told
+  reactor.Post([&] { reactor.Stop(); });
+  reactor.Run();
+  EXPECT_EQ(heard, 1);
 }
 
 TEST(PosixReactorTest, SleepsWhenThereIsNothingToDoAndWakesForAPost) {
@@ -184,6 +204,43 @@ TEST(PosixStreamTest, QueuesWhatTheSocketDoesNotTake) {
   const auto all = [&] { return client.stream->unsent_bytes() == 0; };
   EXPECT_TRUE(reactor.RunUntil(all, Duration::Seconds(20)));
   EXPECT_EQ(pool.blocks_in_use(), 0u);
+}
+
+int OptionOf(int fd, int level, int option) {
+  int value = -1;
+  socklen_t size = sizeof value;
+  getsockopt(fd, level, option, &value, &size);
+  return value;
+}
+
+// The socket of this process that has this address and is connected.
+int AcceptedAt(const std::string& address) {
+  for (int fd = 3; fd < 1024; ++fd) {
+    SocketAddress peer;
+    const bool connected = getpeername(fd, peer.raw(), &peer.size_bytes) == 0;
+    if (connected && SocketAddress::Local(fd).ToString() == address) return fd;
+  }
+  return -1;
+}
+
+TEST(PosixStreamTest, APeerThatIsGoneWithoutAWordIsFoundOut) {
+  PosixReactor reactor;
+  PosixNetwork network(reactor);
+  Echo client, server;
+  auto listener = network.Listen("127.0.0.1:0", [&](auto stream) {
+    server.stream = std::move(stream);
+    return &server;
+  });
+  ASSERT_TRUE(listener.ok()) << listener.status();
+  client.stream = network.Connect((*listener)->address(), &client);
+  ASSERT_TRUE(reactor.RunUntil([&] { return server.stream != nullptr; }, Duration::Seconds(5)));
+  const int fd = AcceptedAt((*listener)->address());
+  ASSERT_GE(fd, 0);
+  EXPECT_EQ(OptionOf(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+  const int probes_ms =
+      OptionOf(fd, IPPROTO_TCP, TCP_KEEPCNT) * OptionOf(fd, IPPROTO_TCP, TCP_KEEPINTVL) * 1000;
+  EXPECT_EQ(OptionOf(fd, IPPROTO_TCP, TCP_KEEPIDLE) * 1000 + probes_ms, kPeerSilenceMs);
+  EXPECT_EQ(OptionOf(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), kPeerSilenceMs);
 }
 
 TEST(PosixNetworkTest, AnAbandonedUnixSocketIsReplacedALivingOneIsNot) {

@@ -12,15 +12,26 @@
 
 #include "absl/strings/str_cat.h"
 #include "lib/base/check.h"
+#include "lib/base/limits.h"
 
 namespace storpool::env {
 namespace {
 
 constexpr size_t kPiecesMax = 128;  // of one send
 
-void SetNoDelay(int fd) {
-  const int on = 1;
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // fails on unix sockets: no matter
+void SetNumber(int fd, int level, int option, int64_t value) {
+  const int number = static_cast<int>(value);
+  setsockopt(fd, level, option, &number, sizeof number);  // fails on unix sockets: they need none
+}
+
+// A peer that is gone without a word is found out: one that is sent nothing by probes, one that is
+// by what it does not acknowledge. The latter also ends a peer that takes nothing for so long.
+void SetSilenceLimit(int fd) {
+  SetNumber(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+  SetNumber(fd, IPPROTO_TCP, TCP_KEEPIDLE, kPeerProbeAfterMs / 1000);
+  SetNumber(fd, IPPROTO_TCP, TCP_KEEPINTVL, kPeerProbeEveryMs / 1000);
+  SetNumber(fd, IPPROTO_TCP, TCP_KEEPCNT, (kPeerSilenceMs - kPeerProbeAfterMs) / kPeerProbeEveryMs);
+  SetNumber(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, kPeerSilenceMs);
 }
 
 bool WouldBlock(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
@@ -29,7 +40,8 @@ bool WouldBlock(int error) { return error == EAGAIN || error == EWOULDBLOCK || e
 
 PosixStream::PosixStream(PosixReactor& reactor, int fd, std::string peer)
     : reactor_(reactor), peer_(std::move(peer)), fd_(fd), queue_(reactor.pool()) {
-  SetNoDelay(fd_);
+  SetNumber(fd_, IPPROTO_TCP, TCP_NODELAY, 1);
+  SetSilenceLimit(fd_);
 }
 
 PosixStream::PosixStream(PosixReactor& reactor, std::string peer, StreamHandler* handler)
@@ -60,7 +72,7 @@ std::unique_ptr<PosixStream> PosixStream::Connect(PosixReactor& reactor, std::st
 void PosixStream::BeginConnect(const SocketAddress& address) {
   fd_ = socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd_ < 0) return FailLater(absl::ErrnoToStatus(errno, absl::StrCat(peer_, ": socket")));
-  SetNoDelay(fd_);
+  SetNumber(fd_, IPPROTO_TCP, TCP_NODELAY, 1);
   if (connect(fd_, address.raw(), address.size_bytes) == 0 || errno == EINPROGRESS) {
     UpdateWatch();  // a finished connect is writable at once
   } else {

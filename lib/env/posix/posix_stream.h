@@ -18,7 +18,8 @@ class PosixStream : public Stream, private FdHandler, private PhaseHook {
   // Begins to connect; what goes wrong is told from the reactor.
   static std::unique_ptr<PosixStream> Connect(PosixReactor& reactor, std::string_view address,
                                               StreamHandler* handler);
-  // Takes over an accepted socket; nothing is received before set_handler.
+  // Takes over an accepted socket; nothing is received before set_handler. A peer that is silent
+  // for kPeerSilenceMs, though it was asked, is taken for dead.
   PosixStream(PosixReactor& reactor, int fd, std::string peer);
   ~PosixStream() override;
 

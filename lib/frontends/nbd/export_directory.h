@@ -13,8 +13,9 @@ namespace storpool::nbd {
 class ExportDirectory {
  public:
   virtual ~ExportDirectory() = default;
-  // The device stays until Server::Close for that name has called back. Errors are told to the
-  // client: kNotFound, kPermissionDenied, kUnavailable (later perhaps), others as they are.
+  // One device may have several names. It stays until Server::CloseDevice has called back. Errors
+  // are told to the client: kNotFound, kPermissionDenied, kUnavailable (later perhaps), others as
+  // they are.
   virtual absl::StatusOr<block::BlockDevice*> Find(std::string_view name) = 0;
   virtual std::vector<std::string> List() = 0;
 };

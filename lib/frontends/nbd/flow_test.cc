@@ -132,6 +132,49 @@ TEST(Flow, DisconnectIsAnsweredByClosingWhenAllIsAnswered) {
   EXPECT_EQ(test.memory.stored_bytes(), 4096u);
 }
 
+TEST(Flow, WhatCameAfterADisconnectThatHadToWaitIsDropped) {
+  TestServer test;
+  const auto wire = test.Open(true);
+  test.delay.Hold();
+  // Two rounds of waiting, so that the disconnect waits in the middle of what was received.
+  wire->Deliver(Reads(2 * kNbdRequestsPerConnectionMax, 512) +
+                RequestBytes(Command::kDisconnect, 1000, 0, 0) +
+                WriteBytes(1001, 8192, std::string(4096, 'x')));
+  test.delay.Release();
+  test.reactor.RunUntilIdle();
+  EXPECT_TRUE(wire->closed_by_server);
+  EXPECT_EQ(CountAnswers(&wire->sent), static_cast<int>(2 * kNbdRequestsPerConnectionMax));
+  EXPECT_EQ(test.memory.stored_bytes(), 0u);
+}
+
+TEST(Flow, AClientThatNeverOpensAnExportIsDropped) {
+  TestServer test;
+  const auto good = test.Open(true);
+  const auto silent = test.network.ConnectToServer();
+  const auto slow = test.network.ConnectToServer();
+  slow->Deliver(Big(uint32_t{3}));
+  test.reactor.AdvanceBy(Duration::Millis(kNbdNegotiationMs - 1));
+  slow->Deliver(OptionBytes(Option::kList));
+  EXPECT_FALSE(silent->closed_by_server || slow->closed_by_server);
+  test.reactor.AdvanceBy(Duration::Millis(1));
+  EXPECT_TRUE(silent->closed_by_server && slow->closed_by_server);
+  EXPECT_NE(test.log.lines.find("it has opened no export in 30 s"), std::string::npos);
+  EXPECT_EQ(test.Ask(*good, RequestBytes(Command::kFlush, 1, 0, 0)), "1 done");
+  EXPECT_EQ(test.server.counters().connections_open, 1u);
+}
+
+TEST(Flow, AClientThatLeavesWithoutTakingItsAnswersIsCutOff) {
+  TestServer test;
+  const auto wire = test.Open(true);
+  wire->client_reads = false;
+  wire->Deliver(RequestBytes(Command::kFlush, 1, 0, 0) +
+                RequestBytes(Command::kDisconnect, 2, 0, 0));
+  test.reactor.AdvanceBy(Duration::Millis(kNbdDrainMs - 1));
+  EXPECT_EQ(test.server.counters().connections_open, 1u);
+  test.reactor.AdvanceBy(Duration::Millis(1));
+  EXPECT_EQ(test.server.counters().connections_open, 0u);
+}
+
 TEST(Flow, NonsenseEndsItsOwnConnectionOnly) {
   TestServer test;
   const auto good = test.Open(true);

@@ -9,10 +9,7 @@
 namespace storpool::nbd {
 
 Server::Server(env::Reactor& reactor, env::LogSink& log, ExportDirectory& exports)
-    : reactor_(reactor),
-      log_(log),
-      exports_(exports),
-      cut_off_timer_(reactor, [this] { CutOff(); }) {}
+    : reactor_(reactor), log_(log), exports_(exports) {}
 
 Server::~Server() { reactor_.Unschedule(this); }
 
@@ -37,18 +34,18 @@ env::StreamHandler* Server::Accept(std::unique_ptr<env::Stream> stream) {
   return sessions_.back().get();
 }
 
-std::vector<std::string> Server::ClientsOf(std::string_view name) const {
+std::vector<std::string> Server::ClientsOf(const block::BlockDevice& device) const {
   std::vector<std::string> clients;
   for (const auto& session : sessions_) {
-    if (session->Uses(name)) clients.push_back(session->peer());
+    if (session->Uses(device)) clients.push_back(session->peer());
   }
   return clients;
 }
 
-void Server::CloseExport(std::string_view name, absl::AnyInvocable<void()> done) {
+void Server::CloseDevice(const block::BlockDevice& device, absl::AnyInvocable<void()> done) {
   std::vector<Session*> sessions;
   for (const auto& session : sessions_) {
-    if (session->Uses(name)) sessions.push_back(session.get());
+    if (session->Uses(device)) sessions.push_back(session.get());
   }
   CloseSessions(std::move(sessions), std::move(done));
 }
@@ -61,24 +58,9 @@ void Server::Stop(absl::AnyInvocable<void()> done) {
 }
 
 void Server::CloseSessions(std::vector<Session*> sessions, absl::AnyInvocable<void()> done) {
-  const Instant cut_off_at = reactor_.Now() + Duration::Millis(kNbdDrainMs);
-  closing_.push_back({sessions, cut_off_at, std::move(done)});
-  if (!cut_off_timer_.active()) cut_off_timer_.StartAt(cut_off_at);
+  closing_.push_back({sessions, std::move(done)});
   for (Session* session : sessions) session->Drain();
   reactor_.Schedule(env::Phase::kReport, this);
-}
-
-void Server::CutOff() {
-  const Instant now = reactor_.Now();
-  Instant next = Instant::Max();
-  for (const Closing& closing : closing_) {
-    if (closing.cut_off_at > now) {
-      next = std::min(next, closing.cut_off_at);
-      continue;
-    }
-    for (Session* session : closing.sessions) session->Abandon();
-  }
-  if (next < Instant::Max()) cut_off_timer_.StartAt(next);
 }
 
 void Server::OnSessionOver(Session* session) {
@@ -98,7 +80,6 @@ void Server::OnPhase(env::Phase) {
     done.push_back(std::move(closing.done));
     return true;
   });
-  if (closing_.empty()) cut_off_timer_.Stop();
   for (auto& callback : done) callback();  // The last one may destroy the server.
 }
 

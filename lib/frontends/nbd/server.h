@@ -33,17 +33,16 @@ class Server final : public Session::Host, private env::PhaseHook {
   // With the port that was taken; "" before Listen and after Stop.
   std::string address() const { return listener_ == nullptr ? "" : listener_->address(); }
 
-  // Ends the connections of an export that the directory finds no more: what is under way is
-  // finished and answered, then they are closed; a client that does not take its answers for
-  // kNbdDrainMs is cut off. `done` comes in a later turn, when no session uses the device. A device
-  // that has nothing under way may go as soon as this returns, but for its pool: answers on their
-  // way out may still hold buffers of it.
-  void CloseExport(std::string_view name, absl::AnyInvocable<void()> done);
+  // Ends the connections of a device that the directory gives no more (Session::Drain). `done`
+  // comes in a later turn, when no session uses the device. A device that has nothing under way may
+  // go as soon as this returns, but for its pool: answers on their way out may still hold buffers
+  // of it.
+  void CloseDevice(const block::BlockDevice& device, absl::AnyInvocable<void()> done);
   // The same for all connections; nobody is let in any more.
   void Stop(absl::AnyInvocable<void()> done);
 
-  // Who has the export open: addresses, one for each connection.
-  std::vector<std::string> ClientsOf(std::string_view name) const;
+  // Who has the device open, by whichever of its names: addresses, one for each connection.
+  std::vector<std::string> ClientsOf(const block::BlockDevice& device) const;
 
   const Counters& counters() const { return counters_; }
 
@@ -51,19 +50,18 @@ class Server final : public Session::Host, private env::PhaseHook {
   // Somebody waits for these sessions to end.
   struct Closing {
     std::vector<Session*> sessions;
-    Instant cut_off_at;
     absl::AnyInvocable<void()> done;
   };
 
   ExportDirectory& exports() override { return exports_; }
   Counters& session_counters() override { return counters_; }
   env::LogSink& log() override { return log_; }
+  env::Reactor& reactor() override { return reactor_; }
   void OnSessionOver(Session* session) override;
   void OnPhase(env::Phase phase) override;
 
   env::StreamHandler* Accept(std::unique_ptr<env::Stream> stream);
   void CloseSessions(std::vector<Session*> sessions, absl::AnyInvocable<void()> done);
-  void CutOff();
 
   env::Reactor& reactor_;
   env::LogSink& log_;
@@ -73,7 +71,6 @@ class Server final : public Session::Host, private env::PhaseHook {
   std::vector<std::unique_ptr<Session>> sessions_;  // in the order of their arrival
   std::vector<Session*> over_;
   std::vector<Closing> closing_;
-  env::Timer cut_off_timer_;
 };
 
 }  // namespace storpool::nbd

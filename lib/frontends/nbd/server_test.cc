@@ -42,14 +42,13 @@ TEST(Server, ClosingAnExportFinishesWhatIsUnderWayThere) {
   other->Deliver(Handshake("other", true));
   other->sent.clear();
 
-  EXPECT_EQ(test.server.ClientsOf("vol"), std::vector<std::string>{"test:1"});
-  EXPECT_TRUE(test.server.ClientsOf("").empty());
+  EXPECT_EQ(test.server.ClientsOf(test.device), std::vector<std::string>{"test:1"});
   test.delay.Hold();
   wire->Deliver(WriteBytes(1, 0, std::string(4096, 'x')));
   wire->Deliver(WriteBytes(2, 0, std::string(4096, 'x')).substr(0, 2000));
   test.exports.exports.erase("vol");
   int done = 0;
-  test.server.CloseExport("vol", [&] { ++done; });
+  test.server.CloseDevice(test.device, [&] { ++done; });
   wire->Deliver(RequestBytes(Command::kTrim, 3, 0, 4096));
   test.reactor.RunUntilIdle();
   EXPECT_EQ(done, 0);
@@ -64,7 +63,7 @@ TEST(Server, ClosingAnExportFinishesWhatIsUnderWayThere) {
 
   EXPECT_FALSE(undecided->closed_by_server);
   EXPECT_EQ(test.Ask(*other, RequestBytes(Command::kFlush, 1, 0, 0)), "1 done");
-  test.server.CloseExport("nobody has it open", [&] { ++done; });
+  test.server.CloseDevice(test.memory, [&] { ++done; });
   EXPECT_EQ(done, 1) << "never from within the call";
   test.reactor.RunUntilIdle();
   EXPECT_EQ(done, 2);
@@ -80,9 +79,22 @@ TEST(Server, AnIdleDeviceMayGoAsSoonAsItsExportIsClosed) {
   test.reactor.RunUntilIdle();
   test.exports.exports.erase("gone");
   bool done = false;
-  test.server.CloseExport("gone", [&] { done = true; });
+  test.server.CloseDevice(*gone, [&] { done = true; });
   gone = nullptr;
   wire->Deliver(RequestBytes(Command::kRead, 2, 0, 512));
+  test.reactor.RunUntilIdle();
+  EXPECT_TRUE(done);
+  EXPECT_TRUE(wire->closed_by_server);
+}
+
+TEST(Server, ADeviceIsClosedUnderAllItsNames) {
+  TestServer test;
+  test.exports.exports["alias"] = &test.device;
+  const auto wire = test.network.ConnectToServer();
+  wire->Deliver(Handshake("alias", true));
+  EXPECT_EQ(test.server.ClientsOf(test.device).size(), 1u);
+  bool done = false;
+  test.server.CloseDevice(test.device, [&] { done = true; });
   test.reactor.RunUntilIdle();
   EXPECT_TRUE(done);
   EXPECT_TRUE(wire->closed_by_server);

@@ -25,8 +25,10 @@ Session::Session(Host& host, std::unique_ptr<env::Stream> stream)
       stream_(std::move(stream)),
       peer_(stream_->peer_address()),
       negotiation_(host.exports()),
-      replies_(*stream_) {
+      replies_(*stream_),
+      deadline_(host.reactor(), [this] { OnDeadline(); }) {
   stream_->Send(Bytes(EncodeGreeting()));
+  deadline_.StartIn(Duration::Millis(kNbdNegotiationMs));
 }
 
 Session::~Session() = default;
@@ -93,6 +95,7 @@ void Session::AfterNegotiation(Negotiation::Next next, const std::string& answer
       replies_.set_structured(negotiation_.agreement().structured_replies);
       parser_.BeginTransmission();
       state_ = State::kServing;
+      deadline_.Stop();
       host_.log().Log(
           env::LogLevel::kInfo, kComponent,
           absl::StrCat(peer_, " opened export \"", negotiation_.agreement().export_name, "\""));
@@ -162,6 +165,7 @@ void Session::Unstall() {
   if (!stalled_ || !reading() || !Admissible(parser_.request())) return;
   stalled_ = false;
   OnRequest();
+  if (!reading()) return;  // it was the last one: what came after it was dropped
   std::span<const uint8_t> rest = std::span<const uint8_t>(backlog_).subspan(backlog_at_);
   Consume(&rest);
   if (!reading()) return;
@@ -248,6 +252,7 @@ void Session::Answer(const Operation& operation, const absl::Status& status) {
 void Session::Drain() {
   if (!reading()) return;
   state_ = State::kFinishing;
+  deadline_.StartIn(Duration::Millis(kNbdDrainMs));
   stream_->PauseReading();
   DropInput();
   EndIfDone();
@@ -256,9 +261,15 @@ void Session::Drain() {
 void Session::Abandon() {
   if (!reading() && state_ != State::kFinishing) return;
   stream_->Close();
-  state_ = State::kClosed;
+  Closed();
   DropInput();
   EndIfDone();
+}
+
+void Session::OnDeadline() {
+  Break(state_ == State::kNegotiating
+            ? absl::StrCat("it has opened no export in ", kNbdNegotiationMs / 1000, " s")
+            : absl::StrCat("its last answers have not left in ", kNbdDrainMs / 1000, " s"));
 }
 
 void Session::Break(std::string_view reason) {
@@ -271,9 +282,14 @@ void Session::Break(std::string_view reason) {
 void Session::OnClosed(const absl::Status& reason) {
   host_.log().Log(env::LogLevel::kInfo, kComponent,
                   absl::StrCat("connection from ", peer_, " ended: ", reason.message()));
-  state_ = State::kClosed;
+  Closed();
   DropInput();
   EndIfDone();
+}
+
+void Session::Closed() {
+  state_ = State::kClosed;
+  deadline_.Stop();
 }
 
 void Session::OnDrained() {
@@ -292,7 +308,7 @@ void Session::EndIfDone() {
   if (idle_.size() < operations_.size()) return;
   if (state_ == State::kFinishing && stream_->unsent_bytes() == 0) {
     stream_->Close();
-    state_ = State::kClosed;
+    Closed();
   }
   if (state_ != State::kClosed) return;
   state_ = State::kOver;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "lib/env/log_sink.h"
+#include "lib/env/reactor.h"
 #include "lib/env/stream.h"
 #include "lib/frontends/nbd/negotiation.h"
 #include "lib/frontends/nbd/parser.h"
@@ -38,6 +39,7 @@ class Session final : public env::StreamHandler {
     virtual ExportDirectory& exports() = 0;
     virtual Counters& session_counters() = 0;
     virtual env::LogSink& log() = 0;
+    virtual env::Reactor& reactor() = 0;
     // The stream is closed and nothing is under way: the last call. The session must be destroyed
     // later, not within it.
     virtual void OnSessionOver(Session* session) = 0;
@@ -51,15 +53,15 @@ class Session final : public env::StreamHandler {
   ~Session() override;
 
   // Takes no further requests, finishes those under way, sends the answers, closes. Then, and
-  // never from within this call unless nothing is left to do, the host is told.
+  // never from within this call unless nothing is left to do, the host is told. A client that has
+  // not taken its answers after kNbdDrainMs is cut off.
   void Drain();
   // Closes now; requests under way are finished and their answers dropped.
   void Abandon();
 
-  // It has this export open.
-  bool Uses(std::string_view export_name) const {
-    const Agreement& agreed = negotiation_.agreement();
-    return agreed.device != nullptr && agreed.export_name == export_name;
+  // It has this device open, under whichever name.
+  bool Uses(const block::BlockDevice& device) const {
+    return negotiation_.agreement().device == &device;
   }
   const std::string& peer() const { return peer_; }
 
@@ -79,6 +81,7 @@ class Session final : public env::StreamHandler {
     kOver,
   };
 
+  void OnDeadline();
   bool reading() const { return state_ == State::kNegotiating || state_ == State::kServing; }
   void Consume(std::span<const uint8_t>* bytes);
   void OnEvent(Parser::Event event);
@@ -95,6 +98,7 @@ class Session final : public env::StreamHandler {
   void OnOperationDone(Operation* operation, const absl::Status& status);
   void Answer(const Operation& operation, const absl::Status& status);
   void Break(std::string_view reason);
+  void Closed();
   void DropInput();
   void EndIfDone();
 
@@ -105,6 +109,7 @@ class Session final : public env::StreamHandler {
   Negotiation negotiation_;
   Parser parser_;
   ReplySender replies_;
+  env::Timer deadline_;  // of the negotiation, and of what is left when it drains
 
   // The device is full of this client's requests: parser_.request() waits, and behind it these
   // bytes, from backlog_at_ on.
