@@ -178,6 +178,10 @@ struct LevelFailed {
   DiskId disk;
   std::string reason;
 };
+// Head: this open epoch has hardly a version left (5.1); metadata names the chain again.
+struct EpochEnds {
+  Epoch epoch;
+};
 // Said by target and source both; metadata promotes when they agree on the session (5.6).
 struct Promotable {
   DiskId target;
@@ -203,7 +207,7 @@ struct SetTimer {
 using Effect =
     std::variant<Persist, SetCommitted, StoreRead, StoreScan, StoreListChunks, StorePendingAbove,
                  Reserve, ReturnRoom, Send, AnswerWrite, AnswerRead, HintConfig, NameAgainst,
-                 NeedLine, OpenReady, LevelFailed, Promotable, Raised, Alarm, SetTimer>;
+                 NeedLine, OpenReady, LevelFailed, EpochEnds, Promotable, Raised, Alarm, SetTimer>;
 
 // A list that keeps its memory. While executing it the shell may call replicas with the same list:
 // what they add stands behind and is executed in its turn.

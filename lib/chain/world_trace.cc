@@ -91,6 +91,7 @@ std::string Describe(DiskId disk, const Effect& effect) {
            ToString(open->opened_at);
   }
   if (std::get_if<LevelFailed>(&effect) != nullptr) return at + " level failed";
+  if (std::get_if<EpochEnds>(&effect) != nullptr) return at + " epoch ends";
   if (const auto* can = std::get_if<Promotable>(&effect)) {
     return at + " says " + DiskName(can->target) +
            " is promotable F=" + ToString(can->complete_up_to);

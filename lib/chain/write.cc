@@ -10,6 +10,12 @@ using wire::Result;
 using wire::WriteOp;
 using wire::WriteRequest;
 
+// So many versions before the end of an epoch its head asks for another one, again after so many;
+// and the last ones are for requests that it has taken in already.
+constexpr uint32_t kVersionsLate = 1u << 24;
+constexpr uint32_t kVersionsAsked = 1u << 16;
+constexpr uint32_t kVersionsKept = 1u << 16;
+
 BlockRange BlocksOf(const WriteRequest& r) {
   const uint32_t first = r.first_sector / kSectorsPerBlock;
   const uint32_t end = (r.first_sector + r.sectors + kSectorsPerBlock - 1) / kSectorsPerBlock;
@@ -76,6 +82,7 @@ Result CheckRequest(const ReplicaState& s, const WriteRequest& r, const model::L
     return r.epoch != s.epoch ? Result::kWrongEpoch : Result::kNotServing;
   }
   if (r.epoch != s.epoch) return Result::kWrongEpoch;
+  if (s.sequence >= UINT32_MAX - kVersionsKept) return Result::kNotServing;
   if (!IsWellFormed(r)) return Result::kBeyondEnd;
   return CheckLayer(s, r, line);
 }
@@ -138,12 +145,11 @@ void OnWrite(ReplicaState& s, WriteRequest&& r, ClientRef client, const model::L
 
 void Order(ReplicaState& s, Entry&& entry, Effects& out) {
   SP_CHECK(s.opened() && s.is_head() && s.sequence < UINT32_MAX);
+  const uint32_t left = UINT32_MAX - s.sequence;
+  if (left <= kVersionsLate && left % kVersionsAsked == 0) out.Add(EpochEnds{s.epoch});
   entry.version = s.NextVersion();
   entry.arrival = Arrival::kPending;
   if (entry.kind == EntryKind::kData) s.spent_bytes += entry.payload.size();
-  if (s.sequence == UINT32_MAX - (1u << 24)) {
-    out.Add(Alarm{"chain " + ToString(s.chain) + ": the sequence of its epoch is near its end"});
-  }
   Accept(s, std::move(entry), out);
 }
 

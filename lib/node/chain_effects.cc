@@ -167,6 +167,15 @@ void ChainHost::Do(chain::LevelFailed&& e) {
   services_.metadata->Send(message);
 }
 
+void ChainHost::Do(chain::EpochEnds&& e) {
+  ToMetadata message;
+  storpool::LevelFailed& ended = *message.mutable_level_failed();
+  ended.set_chain(chain_.raw());
+  ended.set_epoch(e.epoch.value());
+  ended.set_reason("its sequence is near its end");
+  services_.metadata->Send(message);
+}
+
 void ChainHost::Do(chain::Promotable&& e) {
   ToMetadata message;
   storpool::Promotable& promotable = *message.mutable_promotable();

@@ -94,6 +94,7 @@ class ChainHost {
   void Do(chain::NeedLine&& e);
   void Do(chain::OpenReady&& e);
   void Do(chain::LevelFailed&& e);
+  void Do(chain::EpochEnds&& e);
   void Do(chain::Promotable&& e);
   void Do(chain::Raised&& e);
   void Do(chain::Alarm&& e);
