@@ -21,8 +21,9 @@ using Device = storpool::embed::ClientServer::Device;
 
 struct sp_volume {
   sp_cluster& cluster;
-  const std::string name;
+  const std::string name;  // when it was opened
   const bool read_only;
+  std::string identity = {};  // "~" and its global id: another volume may have its name by now
   storpool::capi::Target target = {};
 };
 
@@ -44,6 +45,8 @@ absl::Status Open(sp_volume& volume, Deadline deadline) {
                            [&volume](Device device) { volume.target.device = std::move(device); });
   if (!here.ok()) {
     cluster.attachments().Detach(volume.name, DeadlineIn(kTakeBackMs)).IgnoreError();
+  } else {
+    volume.identity = "~" + cluster.client()->GlobalIdOf(volume.name);
   }
   return here;
 }
@@ -63,7 +66,7 @@ absl::Status Close(sp_volume& volume) {
   sp_cluster& cluster = volume.cluster;
   cluster.requests().Close(volume.target);
   if (!Release(volume)) return absl::OkStatus();
-  const absl::Status status = cluster.attachments().Detach(volume.name, DeadlineIn(kDetachMs));
+  const absl::Status status = cluster.attachments().Detach(volume.identity, DeadlineIn(kDetachMs));
   return absl::IsNotFound(status) ? absl::OkStatus() : status;
 }
 

@@ -120,6 +120,17 @@ void ClientServer::WithDevice(const std::string& name, absl::AnyInvocable<void(D
       [name, fn = std::move(fn)](Exports& exports) mutable { fn(exports.FindDevice(name)); });
 }
 
+std::string ClientServer::GlobalIdOf(const std::string& name) {
+  std::string id;
+  impl_
+      ->AwaitExports([&](Exports& exports, Waiters::Done done) {
+        id = exports.GlobalIdOf(name);
+        done(absl::OkStatus());
+      })
+      .IgnoreError();  // it is OK
+  return id;
+}
+
 absl::Status ClientServer::AwaitRegistered(Duration timeout) {
   return impl_->AwaitExports([timeout](Exports& exports, Waiters::Done done) {
     exports.AwaitRegistered(timeout, std::move(done));

@@ -78,6 +78,10 @@ class ClientServer {
   // Runs `fn` on the client's reactor with the device of the volume, nullptr if it is not attached.
   void WithDevice(const std::string& name, absl::AnyInvocable<void(Device device)> fn);
 
+  // "location.cluster.number" of the attached volume that has this name; empty if there is none.
+  // Not from the reactor's own thread.
+  std::string GlobalIdOf(const std::string& name);
+
   // Both wait for at most `timeout` (negative: for ever); not from the reactor's own thread.
   // Until metadata has taken this client in. kPermissionDenied if it never will; kDeadlineExceeded
   // with what it has said last.

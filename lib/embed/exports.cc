@@ -46,6 +46,11 @@ VolumeId Exports::FindVolume(std::string_view name) const {
   return VolumeId();
 }
 
+std::string Exports::GlobalIdOf(std::string_view name) const {
+  const auto it = volumes_.find(FindVolume(name));
+  return it == volumes_.end() ? "" : it->second.volume->global_id();
+}
+
 ClientServer::Device Exports::FindDevice(std::string_view name) {
   return FindDevice(FindVolume(name));
 }

@@ -32,6 +32,7 @@ class Exports final : public client::ClientEvents, public nbd::ExportDirectory {
   ClientServer::Device FindDevice(VolumeId id);
   // What FindDevice would give; VolumeId() if nothing.
   VolumeId FindVolume(std::string_view name) const;
+  std::string GlobalIdOf(std::string_view name) const;  // empty: there is none
   absl::Status NotAttached(std::string_view name) const;
   // As those of ClientServer.
   void AwaitRegistered(Duration timeout, Waiters::Done done);

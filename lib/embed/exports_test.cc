@@ -156,6 +156,9 @@ TEST_F(ExportsTest, WhoeverHasARenamedVolumeOpenKeepsIt) {
   EXPECT_EQ(exports_.FindDevice("db1")->info().size_bytes, 2 * kMib);
   EXPECT_EQ(held->info().size_bytes, kMib);
   EXPECT_EQ(exports_.FindDevice("~g1"), held);
+  EXPECT_EQ(exports_.GlobalIdOf("db1-old"), "g1");
+  EXPECT_EQ(exports_.GlobalIdOf("db1"), "g2");
+  EXPECT_EQ(exports_.GlobalIdOf("none"), "");
   EXPECT_EQ(exports_.List(), (std::vector<std::string>{"db1-old", "db1"}));
   EXPECT_EQ(Ask(*wire, RequestBytes(Command::kRead, 1, kMib, 512)),
             "1 error 22 beyond the end of the export.");

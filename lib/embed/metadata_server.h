@@ -18,7 +18,7 @@ struct MetadataServerOptions {
   // For the JSON API, which asks for the token of the folder (token_file.h); empty: none.
   std::string http = "";
   std::string http_certificate = "", http_key = "";  // files in PEM form: the API speaks TLS
-  env::LogSink* log = nullptr;             // outlives the server
+  env::LogSink* log = nullptr;                       // outlives the server
 };
 
 class MetadataServer {

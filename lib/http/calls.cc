@@ -43,7 +43,7 @@ absl::StatusOr<Run> AskLayout(const Input& input, bool snapshot, LayoutToJson to
       if (const uint64_t chunks = answer->info().chunks(); chunks > chunks_max) {
         return finish(absl::InvalidArgumentError(
             absl::StrCat(name, " has ", chunks, " objects, and at most ", chunks_max,
-                         " are listed one by one; VolumeInfo and SnapshotInfo count them")));
+                         " are listed one by one; VolumeGetInfo and SnapshotGetInfo count them")));
       }
       finish(Render([=, answer = *std::move(answer)] { return to_json(answer, cluster); }));
     });

@@ -183,7 +183,7 @@ TEST_F(JsonApiTest, ServicesAreOfOneClusterStatus) {
 TEST_F(JsonApiTest, AVolumeTooLargeIsNotListedByItsChunks) {
   Post("VolumeCreate", R"({"name":"huge","size":1125899906842624,"template":"t"})");
   ExpectError("invalidParam", Method::kGet, "VolumeDescribe/huge");
-  EXPECT_EQ(Get("VolumeInfo/huge").at("name"), "huge");
+  EXPECT_EQ(Get("VolumeGetInfo/huge").at("name"), "huge");
   ExpectError("invalidParam", Method::kPost, "VolumeDelete/hug%FCe");  // no UTF-8
 }
 

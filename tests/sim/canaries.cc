@@ -78,7 +78,7 @@ Seams ReadsTheNextLayer() {
   Seams seams;
   seams.on_send = [](const std::string& host, wire::Message& message) {
     auto* read = std::get_if<wire::ReadRequest>(&message);
-    if (host != "client2" || read == nullptr) return;
+    if (host != "client2" || read == nullptr || read->layer == LayerId()) return;
     read->layer = LayerId(read->layer.value() + 1);
   };
   return seams;
