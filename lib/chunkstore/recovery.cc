@@ -368,8 +368,11 @@ Task Recovery::ScanForMark(uint32_t segment, uint32_t from, uint64_t least, uint
         h.offset_bytes != at || h.mark <= above) {
       continue;
     }
-    SP_RETURN_CO(co_await LoadDescriptor(offset, limit, &h, &damaged_));
-    if (damaged_) co_return absl::OkStatus();
+    bool valid = false;
+    SP_RETURN_CO(co_await LoadDescriptor(offset, limit, &h, &valid));
+    if (!valid) continue;
+    damaged_ = true;
+    co_return absl::OkStatus();
   }
   co_return absl::OkStatus();
 }
