@@ -12,6 +12,15 @@ class ClusterTest : public testing::Test {
  protected:
   std::string ErrorOf(const Command& command) { return std::string(ErrorName(Do(command))); }
   absl::Status Do(const Command& command) { return cluster.Do(command).status(); }
+  // Metadata's folder is lost: another one, from a backup, while all nodes are down.
+  void RestoreFrom(const std::string& backup) {
+    cluster.StopLeader();
+    for (uint32_t id : {1, 2, 3}) cluster.node(id).Kill(false);
+    cluster.store = env::MemoryKeyValueStore();
+    cluster.medium = env::MemoryLogMedium();
+    ASSERT_TRUE(Restore(backup, cluster.store).ok());
+    cluster.StartLeader();
+  }
   static Command Template(const std::string& name, uint32_t replication,
                           const std::string& group = "") {
     Command command;
@@ -195,14 +204,9 @@ TEST_F(ClusterTest, ABackupComesBackAboveEverythingSeen) {
   const uint32_t epoch = cluster.state().chains().begin()->second.config().named().epoch();
   const uint64_t section = cluster.state().SectionVersion("table/1");
 
-  cluster.StopLeader();
-  for (uint32_t id : {1, 2, 3}) cluster.node(id).Kill(false);
   cluster.client(1).Kill(false);
-  cluster.store = env::MemoryKeyValueStore();
-  cluster.medium = env::MemoryLogMedium();
-  ASSERT_TRUE(Restore(backup, cluster.store).ok());
+  RestoreFrom(backup);
   EXPECT_EQ(Restore(backup, cluster.store).code(), absl::StatusCode::kAlreadyExists);
-  cluster.StartLeader();
   EXPECT_TRUE(cluster.state().cluster().restoring());
   cluster.node(1).Start();
   cluster.node(2).Start();
@@ -237,12 +241,7 @@ TEST_F(ClusterTest, ARestoredClusterDoesNotWaitForANodeThatIsForgotten) {
   cluster.Standard();
   std::string backup;
   ASSERT_TRUE(Backup(cluster.store, [&](std::string_view piece) { backup += piece; }).ok());
-  cluster.StopLeader();
-  for (uint32_t id : {1, 2, 3}) cluster.node(id).Kill(false);
-  cluster.store = env::MemoryKeyValueStore();
-  cluster.medium = env::MemoryLogMedium();
-  ASSERT_TRUE(Restore(backup, cluster.store).ok());
-  cluster.StartLeader();
+  RestoreFrom(backup);
   cluster.node(1).Start();
   cluster.node(2).Start();
   cluster.Run(Duration::Seconds(2));
@@ -372,14 +371,16 @@ TEST_F(ClusterTest, ARestoredClusterLearnsItsLayersFromTheNodes) {
   const uint64_t lineage = cluster.state().FindVolume("v")->lineage();
   // As every serving member of a line's table has it before its newest layer is written (S6).
   for (uint32_t id : {1, 2}) cluster.node(id).lines[lineage] = cluster.state().WholeLine(lineage);
-  cluster.node(3).lines.clear();  // but one that is no member
+  // One has a line that cannot be: newer, with layers that do not grow.
+  Line& bad = cluster.node(3).lines[lineage] = cluster.state().WholeLine(lineage);
+  bad.set_version(bad.version() + 5);
+  for (uint32_t id : {50, 49}) {
+    Layer& layer = *bad.add_layers();
+    layer = bad.layers(0);
+    layer.set_id(id);
+  }
   ASSERT_EQ(cluster.state().NewestLayer(lineage), 2u);
-  cluster.StopLeader();
-  for (uint32_t id : {1, 2, 3}) cluster.node(id).Kill(false);
-  cluster.store = env::MemoryKeyValueStore();
-  cluster.medium = env::MemoryLogMedium();
-  ASSERT_TRUE(Restore(backup, cluster.store).ok());
-  cluster.StartLeader();
+  RestoreFrom(backup);
   cluster.node(3).Start();
   cluster.node(1).Start();
   cluster.Run(Duration::Seconds(1));

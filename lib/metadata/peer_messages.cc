@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "lib/control/convert.h"
 #include "lib/metadata/leader.h"
 
 namespace storpool::metadata {
@@ -140,7 +141,14 @@ void Leader::Handle(PeerState& peer, const LinesHere& message) {
   Command command;
   LinesFound& found = *command.mutable_lines_found();
   found.set_node(peer.id);
-  *found.mutable_lines() = message.lines();
+  for (const Line& line : message.lines()) {
+    if (const absl::Status valid = control::ToModel(line).status(); valid.ok()) {
+      *found.add_lines() = line;
+    } else {
+      AddAlarm(NameOf(peer),
+               absl::StrCat("has a line that cannot be used: ", std::string(valid.message())));
+    }
+  }
   found.set_more(message.more());
   Propose(std::move(command), [](absl::StatusOr<CommandResult>) {});
 }

@@ -120,11 +120,14 @@ void Lines::SayHere() {
   ToMetadata message;
   LinesHere& here = *message.mutable_lines_here();
   here.set_more(true);
+  size_t bytes = 0;
   for (const auto& [lineage, line] : newest) {
     *here.add_lines() = control::ToMessage(*line);
-    if (message.ByteSizeLong() < kLinesBytes) continue;
+    bytes += here.lines(here.lines_size() - 1).ByteSizeLong();
+    if (bytes < kLinesBytes) continue;
     services_.metadata->Send(message);
     here.clear_lines();
+    bytes = 0;
   }
   here.set_more(false);
   services_.metadata->Send(message);
