@@ -53,7 +53,7 @@ struct Dispatch {
   void operator()(wire::CreditGrant& m) {
     OnCreditGrant(s, m.common.from, m.total_bytes, m.denied, now, out);
   }
-  void operator()(wire::SyncOpen& m) { OnSyncOpen(s, m, out); }
+  void operator()(wire::SyncOpen& m) { OnSyncOpen(s, m, now, out); }
   void operator()(wire::SyncBegin& m) { OnSyncBegin(s, m, out); }
   void operator()(wire::SyncStream& m) { OnSyncStream(s, std::move(m), now, out); }
   void operator()(wire::SyncScan& m) { OnSyncScanned(s, std::move(m), now, out); }
@@ -134,7 +134,7 @@ Replica::~Replica() = default;
 
 void Replica::SetTimerIfChanged(Effects& out) {
   ReplicaState& s = *state_;
-  Instant at = std::min({s.retry_at, s.commit_due, NextRescan(s)});
+  Instant at = std::min({s.retry_at, s.commit_due, NextOfSources(s)});
   if (s.told) at = std::min(at, s.told->adopt_at);
   if (at == s.timer) return;
   s.timer = at;
@@ -330,7 +330,7 @@ void Replica::OnTimer(Instant now, Effects& out) {
   AdoptIfDue(s, now, out);
   if (now >= s.commit_due) TellCommitted(s, out);
   if (now >= s.retry_at) Retry(s, now, out);
-  RescanDue(s, now, out);
+  SourcesDue(s, now, out);
   SetTimerIfChanged(out);
 }
 

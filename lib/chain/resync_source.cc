@@ -2,6 +2,8 @@
 // beginning and of every new one, and beside it a scan, chunk by chunk, of what is committed above
 // the target's bases. Commits never wait for a target. Blocks that are damaged here are brought
 // from other mirrors; a chunk is not ended for the target while one of its blocks is lost (4.12).
+// Targets that have nothing take turns: each that is promoted begins an epoch, which ends the
+// sessions of the others, and what they had of a chunk would have been sent in vain.
 #include <algorithm>
 
 #include "lib/chain/steps.h"
@@ -14,6 +16,8 @@ constexpr Duration kRescanFirst = Duration::Seconds(1);
 constexpr Duration kRescanMax = Duration::Seconds(60);
 // What a target may be behind; beyond it its stream costs more memory than its return is worth.
 constexpr uint64_t kStreamBytesMax = uint64_t{64} << 20;
+// A target that is silent for so long, or not promoted, lets the next one have its turn.
+constexpr Duration kTurn = Duration::Seconds(2);
 
 SyncSource* FindSource(ReplicaState& s, DiskId target) {
   for (SyncSource& source : s.sync_sources) {
@@ -31,6 +35,20 @@ Version LowestBaseOf(const SyncSource& source) {
   Version lowest = source.base;
   for (const auto& [chunk, base] : source.chunk_bases) lowest = std::min(lowest, base);
   return lowest;
+}
+
+// When `source` may begin, as things stand: Instant::Max() while the store scans for another one.
+// One that returns with most of its data does not wait for those that begin anew.
+Instant TurnOf(const ReplicaState& s, const SyncSource& source) {
+  Instant turn;
+  if (source.base != Version()) return turn;
+  for (const SyncSource& other : s.sync_sources) {
+    if (!other.begun) continue;
+    const ChunkWalk& walk = other.walk;
+    const bool scanning = walk.list_query != 0 || walk.scan_query != 0 || walk.repair != 0;
+    turn = std::max(turn, scanning ? Instant::Max() : other.progress_at + kTurn);
+  }
+  return turn;
 }
 
 // Every chunk has been scanned. Those with lost blocks will be again; the target goes on syncing.
@@ -96,8 +114,9 @@ void EndStep(ReplicaState& s, SyncSource& source, Instant now, Effects& out) {
   ScanOn(s, source, now, out);
 }
 
-void Begin(ReplicaState& s, SyncSource& source, Effects& out) {
+void Begin(ReplicaState& s, SyncSource& source, Instant now, Effects& out) {
   source.begun = true;
+  source.progress_at = now;
   source.stream_base = s.committed;
   ForSessionPieces(s, [&](auto windows, auto raises, bool more) {
     out.Add(Send{source.target,
@@ -128,7 +147,7 @@ void FeedSources(ReplicaState& s, const Entry& entry, Effects& out) {
   }
 }
 
-void OnSyncOpen(ReplicaState& s, const wire::SyncOpen& open, Effects& out) {
+void OnSyncOpen(ReplicaState& s, const wire::SyncOpen& open, Instant now, Effects& out) {
   const DiskId target = open.common.from;
   const model::Member* member = s.named().Find(target);
   if (!s.opened() || !s.is_tail() || member == nullptr) return;
@@ -147,7 +166,8 @@ void OnSyncOpen(ReplicaState& s, const wire::SyncOpen& open, Effects& out) {
   if (source->base != Version() && LowestBaseOf(*source) < s.horizon) {  // 5.5g
     return EndSource(s, target, "its base is below the chain's horizon: it must be discarded", out);
   }
-  Begin(s, *source, out);
+  source->opened = true;
+  if (now >= TurnOf(s, *source)) Begin(s, *source, now, out);
 }
 
 void OnSyncAck(ReplicaState& s, const wire::SyncAck& ack, Instant now, Effects& out) {
@@ -157,7 +177,9 @@ void OnSyncAck(ReplicaState& s, const wire::SyncAck& ack, Instant now, Effects& 
     source->stream_bytes_durable = source->streamed.front().total_bytes;
     source->streamed.pop_front();
   }
-  source->scan_bytes_durable = std::min(source->scan_bytes_sent, ack.scan_bytes_durable);
+  const uint64_t scan_bytes_durable = std::min(source->scan_bytes_sent, ack.scan_bytes_durable);
+  if (scan_bytes_durable > source->scan_bytes_durable) source->progress_at = now;
+  source->scan_bytes_durable = scan_bytes_durable;
   if (ack.lacks_nothing && source->scan_ended) {
     out.Add(Promotable{source->target, ack.stream_durable, source->session});
   }
@@ -182,6 +204,7 @@ bool OnSyncChunks(ReplicaState& s, uint64_t id, std::vector<ChunkSize>& chunks, 
   for (SyncSource& source : s.sync_sources) {
     if (source.walk.list_query != id) continue;
     source.walk.list_query = 0;
+    source.progress_at = now;
     source.walk.chunks = std::move(chunks);
     for (const ChunkSize& c : source.walk.chunks) source.unscanned_bytes += c.data_bytes;
     ScanOn(s, source, now, out);
@@ -194,6 +217,7 @@ bool OnSyncScan(ReplicaState& s, StoreScanResult& result, Instant now, Effects& 
   for (SyncSource& source : s.sync_sources) {
     if (source.walk.scan_query != result.id) continue;
     source.walk.scan_query = 0;
+    source.progress_at = now;
     if (!result.ok) return true;
     for (Entry& entry : result.entries) SendScanned(s, source, std::move(entry), out);
     TakeStep(source.walk, result);
@@ -209,20 +233,25 @@ bool OnSyncRepaired(ReplicaState& s, uint64_t repair, const Entry* entry, Instan
     if (source.walk.repair != repair) continue;
     if (entry != nullptr) SendScanned(s, source, Entry(*entry), out);
     EndRepair(source.walk, entry);
+    source.progress_at = now;
     EndStep(s, source, now, out);
     return true;
   }
   return false;
 }
 
-Instant NextRescan(const ReplicaState& s) {
+Instant NextOfSources(const ReplicaState& s) {
   Instant next = Instant::Max();
-  for (const SyncSource& source : s.sync_sources) next = std::min(next, source.rescan_at);
+  for (const SyncSource& source : s.sync_sources) {
+    const bool waits = source.opened && !source.begun;
+    next = std::min(next, waits ? TurnOf(s, source) : source.rescan_at);
+  }
   return next;
 }
 
-void RescanDue(ReplicaState& s, Instant now, Effects& out) {
+void SourcesDue(ReplicaState& s, Instant now, Effects& out) {
   for (SyncSource& source : s.sync_sources) {
+    if (source.opened && !source.begun && now >= TurnOf(s, source)) Begin(s, source, now, out);
     if (now < source.rescan_at) continue;
     source.rescan_at = Instant::Max();
     source.walk.chunks = std::move(source.unfinished);

@@ -185,7 +185,9 @@ struct SyncSource {
   };
   DiskId target;
   wire::SyncSession session;
-  bool begun = false;
+  bool opened = false;  // the target has said all that it has
+  bool begun = false;   // its turn has come
+  Instant progress_at;  // of the scan
   Version base;
   std::map<ChunkKey, Version> chunk_bases;
   Version stream_base;

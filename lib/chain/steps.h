@@ -179,7 +179,7 @@ bool OnFetchRepaired(ReplicaState& s, uint64_t repair, const Entry* entry, Insta
 bool OnFetchPending(ReplicaState& s, StorePendingResult& result, Effects& out);
 
 // ---- resync_source.cc (5.6) -----------------------------------------------------------------
-void OnSyncOpen(ReplicaState& s, const wire::SyncOpen& open, Effects& out);
+void OnSyncOpen(ReplicaState& s, const wire::SyncOpen& open, Instant now, Effects& out);
 void OnSyncAck(ReplicaState& s, const wire::SyncAck& ack, Instant now, Effects& out);
 void OnSyncEndAtSource(ReplicaState& s, const wire::SyncEnd& end);
 // A new entry, to all targets whose stream has begun.
@@ -193,9 +193,9 @@ absl::InlinedVector<ResyncStatus, 1> Resyncs(const ReplicaState& s);
 bool OnSyncScan(ReplicaState& s, StoreScanResult& result, Instant now, Effects& out);
 bool OnSyncRepaired(ReplicaState& s, uint64_t repair, const Entry* entry, Instant now,
                     Effects& out);
-// When chunks with lost blocks are to be scanned again; Instant::Max() if there are none.
-Instant NextRescan(const ReplicaState& s);
-void RescanDue(ReplicaState& s, Instant now, Effects& out);
+// When a target's turn comes, or chunks with lost blocks are to be scanned again.
+Instant NextOfSources(const ReplicaState& s);
+void SourcesDue(ReplicaState& s, Instant now, Effects& out);
 bool OnSyncPending(ReplicaState& s, StorePendingResult& result, Effects& out);
 
 // ---- resync_target.cc (5.6) -----------------------------------------------------------------
