@@ -61,12 +61,14 @@ Run Ask(Request request, ToJson to_json) {
   };
 }
 
+inline Json RenderChange(const ChangeAnswer& answer) {
+  return json::JsonOfChange(answer.generation(), answer.info());
+}
+
 // A change whose answer says nothing more than that it was made.
 template <class Request>
 Run Change(Request request) {
-  return Ask<ChangeAnswer>(std::move(request), [](const ChangeAnswer& answer) {
-    return json::JsonOfChange(answer.generation(), answer.info());
-  });
+  return Ask<ChangeAnswer>(std::move(request), RenderChange);
 }
 template <class Request>
 absl::StatusOr<Run> Change(absl::StatusOr<Request> request) {

@@ -4,9 +4,12 @@
 #include "lib/http/calls.h"
 #include "lib/json/volume_requests.h"
 #include "lib/json/volumes.h"
+#include "lib/metadata/errors.h"
 
 namespace storpool::http {
 namespace {
+
+using Done = api::Done<ChangeAnswer>;
 
 absl::StatusOr<Run> List(const Input& input) {
   return Ask<VolumeListAnswer>(VolumeListRequest(),
@@ -99,7 +102,21 @@ absl::StatusOr<Run> VolumesAndSnapshots(const Input&) {
       std::tuple(VolumeListRequest(), SnapshotListRequest()), json::VolumesAndSnapshots);
 }
 
-// Detached from everybody first, if the caller says so.
+// Asked to delete it before anybody is detached: a snapshot of that name, or a volume that is not
+// there, costs nobody an attachment.
+void DeleteOrDetach(api::Admin& admin, const VolumeDeleteRequest& remove,
+                    const DetachRequest& detach, Done done) {
+  admin.Call(remove, [&admin, remove, detach,
+                      done = std::move(done)](absl::StatusOr<ChangeAnswer> deleted) mutable {
+    if (metadata::ErrorName(deleted.status()) != "busy") return done(std::move(deleted));
+    admin.Call(detach, [&admin, remove,
+                        done = std::move(done)](absl::StatusOr<ChangeAnswer> detached) mutable {
+      if (!detached.ok()) return done(std::move(detached));
+      admin.Call(remove, std::move(done));
+    });
+  });
+}
+
 absl::StatusOr<Run> Delete(const Input& input) {
   const absl::StatusOr<json::OnAttached> on_attached = json::ReadDelete(input.body);
   if (!on_attached.ok()) return on_attached.status();
@@ -109,11 +126,14 @@ absl::StatusOr<Run> Delete(const Input& input) {
   detach.set_volume(input.arguments[0]);
   detach.set_all(true);
   detach.set_force(*on_attached == json::OnAttached::kDetachForce);
-  return AskAll<ChangeAnswer, ChangeAnswer>(std::tuple(std::move(detach), std::move(remove)),
-                                            [](const ChangeAnswer&, const ChangeAnswer& answer) {
-                                              return json::JsonOfChange(answer.generation(),
-                                                                        answer.info());
-                                            });
+  return Run([remove, detach](api::Admin& admin, Finish finish) {
+    DeleteOrDetach(
+        admin, remove, detach,
+        [finish = std::move(finish)](const absl::StatusOr<ChangeAnswer>& answer) mutable {
+          if (!answer.ok()) return finish(answer.status());
+          finish(Render([answer = *answer] { return RenderChange(answer); }));
+        });
+  });
 }
 
 absl::StatusOr<Run> Freeze(const Input& input) {

@@ -154,6 +154,24 @@ TEST_F(JsonApiTest, AVolumeLives) {
   EXPECT_EQ(Get("VolumesList").size(), 0u);
 }
 
+TEST_F(JsonApiTest, DeletingDetachesOnlyWhatIsThenDeleted) {
+  Post("VolumeCreate", R"({"name":"v","size":1073741824,"template":"t"})");
+  Post("VolumeSnapshot/v", R"({"name":"s"})");
+  Post("VolumesReassignWait", R"([{"snapshot":"s","ro":[1]},{"volume":"v","rw":[1]}])");
+  ASSERT_EQ(Get("AttachmentsList").size(), 2u);
+  ExpectError("objectDoesNotExist", Method::kPost, "VolumeDelete/s",
+              R"({"onAttached":"detachForce"})");
+  ExpectError("busy", Method::kPost, "VolumeDelete/v", R"({"onAttached":"fail"})");
+  EXPECT_EQ(Get("AttachmentsList").size(), 2u);
+  EXPECT_EQ(Post("VolumeDelete/v", R"({"onAttached":"detach"})").at("ok"), true);
+  const Json left = Get("AttachmentsList");
+  ASSERT_EQ(left.size(), 1u);
+  EXPECT_EQ(left[0].at("snapshot"), true);
+  Post("VolumesReassignWait", R"([{"snapshot":"s","detach":"all"}])");
+  Post("VolumeCreate", R"({"name":"idle","size":1073741824,"template":"t"})");
+  EXPECT_EQ(Post("VolumeDelete/idle", R"({"onAttached":"detachForce"})").at("ok"), true);
+}
+
 TEST_F(JsonApiTest, AllClustersIsAListOfThisOne) {
   const Json clusters = Get("MultiCluster/AllClusters/VolumesList").at("clusters");
   ASSERT_EQ(clusters.size(), 1u);

@@ -44,6 +44,23 @@ TEST(Snapshot, HasTheFieldsOfOne) {
   EXPECT_FALSE(JsonOf(Info("v", "a.b.1")).contains("onVolume"));
 }
 
+// Proxmox VE's create_base deletes the volume, then asks the snapshot whether it is one.
+TEST(Snapshot, SaysThatItIsOneInEveryList) {
+  VolumeListAnswer volumes, snapshots;
+  *volumes.add_volumes() = Info("v", "a.b.1");
+  *snapshots.add_volumes() = Info("s", "a.b.2");
+  snapshots.mutable_volumes(0)->mutable_volume()->set_snapshot(true);
+  EXPECT_EQ(JsonOf(volumes)[0].at("snapshot"), false);
+  EXPECT_EQ(JsonOf(snapshots)[0].at("snapshot"), true);
+  const Json both = VolumesAndSnapshots(volumes, snapshots)["volumes"];
+  EXPECT_EQ(both[0].at("snapshot"), false);
+  EXPECT_EQ(both[1].at("snapshot"), true);
+  VolumeDescribeAnswer layout;
+  *layout.mutable_info() = snapshots.volumes(0);
+  EXPECT_EQ(LayoutCounts(layout, "").at("snapshot"), true);
+  EXPECT_EQ(LayoutInFull(layout, "").at("snapshot"), true);
+}
+
 TEST(Layout, CountsAndListsTheSameChunks) {
   VolumeDescribeAnswer answer;
   *answer.mutable_info() = Info("v", "a.b.1");

@@ -62,7 +62,6 @@ void AddDrives(const VolumeStatus& status, Json& json) {
 
 void AddStatus(const VolumeStatus& status, uint32_t chunks, Json& json) {
   json["status"] = StorPoolStatus(status);
-  json["snapshot"] = status.snapshot();
   json["migrating"] = status.migrating();
   json["decreasedRedundancy"] = status.chains_degraded() > 0;
   json["balancerBlocked"] = false;
@@ -89,6 +88,7 @@ Json JsonOf(const VolumeInfoAnswer& info, const std::string& cluster) {
                {"name", ShownName(volume)},
                {"globalId", volume.global_id()},
                {"size", volume.size_bytes()},
+               {"snapshot", volume.snapshot()},
                {"replication", t.replication()},
                {"placeAll", t.place_all()},
                {"placeTail", t.place_tail()},
@@ -198,11 +198,7 @@ Json JsonOf(const SpaceListAnswer::One& space) {
 Json VolumesAndSnapshots(const VolumeListAnswer& volumes, const VolumeListAnswer& snapshots) {
   Json json = Json::array();
   for (const VolumeListAnswer* list : {&volumes, &snapshots}) {
-    for (const VolumeInfoAnswer& info : list->volumes()) {
-      Json object = JsonOf(info);
-      object["snapshot"] = info.volume().snapshot();
-      json.push_back(std::move(object));
-    }
+    for (const VolumeInfoAnswer& info : list->volumes()) json.push_back(JsonOf(info));
   }
   return {{"volumes", std::move(json)}};
 }

@@ -10,7 +10,8 @@
 
 namespace storpool::json {
 
-// A volume or a snapshot. `cluster` is shown by calls of several clusters; empty: not.
+// A volume or a snapshot, saying which it is: Proxmox VE deletes a template's volume before it
+// reads that. `cluster` is shown by calls of several clusters; empty: not.
 Json JsonOf(const VolumeInfoAnswer& info, const std::string& cluster = "");
 Json JsonOf(const VolumeListAnswer& answer, const std::string& cluster = "");
 
@@ -24,7 +25,7 @@ Json StatusByName(const VolumeListAnswer& volumes, const VolumeListAnswer& snaps
 Json SpaceOf(const VolumeListAnswer& volumes, const SpaceListAnswer& space);
 // What one of them holds, in our own words.
 Json JsonOf(const SpaceListAnswer::One& space);
-// What VolumesAndSnapshotsList has: all of them in one list, each saying which it is.
+// What VolumesAndSnapshotsList has: all of them in one list.
 Json VolumesAndSnapshots(const VolumeListAnswer& volumes, const VolumeListAnswer& snapshots);
 
 // With the disks that it lies on: counted (VolumeGetInfo), or each chunk (VolumeDescribe).

@@ -162,6 +162,17 @@ class HttpTest(unittest.TestCase):
             self.assertTrue(self.api.data("POST", "VolumesReassignWait", [entry])["ok"])
         self.assertEqual(self.api.data("GET", f"Volume/{name}")[0]["name"], "test")
         self.assertEqual(self.api.data("GET", "VolumeTemplateDescribe/t")["replication"], 3)
+        self.api.data("POST", f"VolumeSnapshot/{name}", {"name": "base"})
+        [snapshot] = self.api.data("GET", "Snapshot/base")
+        self.assertIs(snapshot["snapshot"], True)  # create_base dies without it
+        for call, is_snapshot in (("SnapshotsList", True), ("VolumesList", False),
+                                  ("VolumeListSnapshots/test", True)):
+            entries = self.api.data("GET", call)
+            self.assertTrue(entries, call)
+            self.assertTrue(all(e["snapshot"] is is_snapshot for e in entries), call)
+        both = self.api.data("GET", "VolumesAndSnapshotsList")["volumes"]
+        self.assertEqual({e["name"]: e["snapshot"] for e in both}["base"], True)
+        self.api.data("POST", "SnapshotDelete/base")
         disks = self.api.data("GET", "DisksList")
         group = self.api.data("GET", "PlacementGroupDescribe/default")["disks"]
         self.assertTrue(all("agCount" in disks[str(disk)] for disk in group))
