@@ -1,5 +1,9 @@
 // metadata ...: backup, and what is done where metadata's folder is.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 
 #include "absl/strings/str_cat.h"
@@ -11,17 +15,32 @@ namespace storpool::cli {
 namespace {
 
 constexpr char kDefaultClusterName[] = "local.one";
+constexpr std::string_view kFolderHelp =
+    "Is made unless it is there; one that holds a cluster, or that others may write in, is "
+    "refused.";
 
 absl::Status FileError(const std::string& path) {
   return absl::InternalError(absl::StrCat(path, " cannot be written"));
 }
 
+// An empty file that only this user may read, whatever the umask: what was left of an earlier try
+// is not taken over, for others may have it open.
+absl::Status MakePrivateFile(const std::string& path) {
+  std::remove(path.c_str());
+  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0) return FileError(path);
+  close(fd);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Output> Backup(Session& session, const Arguments& arguments) {
   const std::string path = arguments.Text("FILE");
-  if (std::ifstream(path).good()) {
+  std::error_code error;
+  if (std::filesystem::exists(std::filesystem::symlink_status(path, error))) {
     return absl::AlreadyExistsError(absl::StrCat(path, " exists; remove it, or name another file"));
   }
   const std::string unfinished = path + ".unfinished";
+  if (absl::Status s = MakePrivateFile(unfinished); !s.ok()) return s;
   std::ofstream file(unfinished, std::ios::binary | std::ios::trunc);
   if (!file) return FileError(unfinished);
   uint64_t size = 0;
@@ -75,7 +94,7 @@ std::vector<Command> MetadataCommands() {
   return {
       {.pattern = "metadata init FOLDER",
        .summary = "Make a cluster: its name, its secret, and where metadata keeps what it knows",
-       .values = {path("FOLDER", "Is made; one that holds a cluster is refused.")},
+       .values = {path("FOLDER", kFolderHelp)},
        .parameters = {{.word = "name",
                        .value = "LOCATION.CLUSTER",
                        .help = "Small letters and digits, and one dot; else local.one. It begins "
@@ -86,8 +105,7 @@ std::vector<Command> MetadataCommands() {
        .run = Init},
       {.pattern = "metadata restore FILE FOLDER",
        .summary = "Make metadata's folder from a backup, after the loss of the first",
-       .values = {path("FILE", "From metadata backup."),
-                  path("FOLDER", "Is made; one that holds a cluster is refused.")},
+       .values = {path("FILE", "From metadata backup."), path("FOLDER", kFolderHelp)},
        .details = "Needs no server. Put the cluster file into FOLDER too, then start "
                   "storpool_metadata on it. Volumes stay attached meanwhile; nothing is changed "
                   "before every known node has registered.",
@@ -95,8 +113,9 @@ std::vector<Command> MetadataCommands() {
       {.pattern = "metadata backup FILE",
        .summary = "Copy everything metadata knows into a file",
        .values = {path("FILE", "Must not exist.")},
-       .details = "Take one after every change of disks or volumes. It does not hold the cluster "
-                  "secret: keep the cluster file with it.",
+       .details = "Take one after every change of disks or volumes. It holds the key made of the "
+                  "cluster's secret, by which one may join: only you may read the file; guard it "
+                  "like the cluster file, and keep that too, which restore needs beside it.",
        .example = "metadata backup storpool-monday",
        .run = Backup},
   };
