@@ -46,14 +46,29 @@ absl::Status BeginTermAnew(env::KeyValueStore& store) {
   return store.Write(batch, true);
 }
 
+// Ours alone if it is made here. One that is there stays as it is: it may be /srv; what is secret
+// in it (the cluster file, the token, the store) has a mode of its own. But who may write in it
+// could put something else in their place.
 absl::Status MakeFolder(const std::string& folder) {
+  using std::filesystem::perms;
   std::error_code error;
+  const bool there = std::filesystem::exists(folder, error);
   std::filesystem::create_directories(folder, error);
   if (error) {
     return absl::ErrnoToStatus(error.value(), absl::StrCat("cannot make the folder ", folder));
   }
-  std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
-  return absl::OkStatus();
+  if (!there) {
+    std::filesystem::permissions(folder, perms::owner_all, error);
+  } else {
+    const perms mode = std::filesystem::status(folder, error).permissions();
+    if (!error && (mode & (perms::group_write | perms::others_write)) != perms::none) {
+      return absl::PermissionDeniedError(
+          absl::StrCat("others may write in the folder ", folder,
+                       ": name a folder that is not there yet, or chmod go-w ", folder));
+    }
+  }
+  if (!error) return absl::OkStatus();
+  return absl::ErrnoToStatus(error.value(), absl::StrCat("cannot use the folder ", folder));
 }
 
 absl::Status HoldsStore(const std::string& folder) {
@@ -64,9 +79,13 @@ absl::Status HoldsStore(const std::string& folder) {
 // A store that is being made has another name, so that a half-made one is never taken for whole.
 std::string UnfinishedPath(const std::string& folder) { return folder + "/store.unfinished"; }
 
+// What RocksDB writes in it is readable by all, and the key of the cluster is among it.
 absl::Status BeginStore(const std::string& folder) {
   std::error_code error;
-  std::filesystem::remove_all(UnfinishedPath(folder), error);
+  const std::string store = UnfinishedPath(folder);
+  std::filesystem::remove_all(store, error);
+  if (!error) std::filesystem::create_directory(store, error);
+  if (!error) std::filesystem::permissions(store, std::filesystem::perms::owner_all, error);
   if (!error) return absl::OkStatus();
   return absl::ErrnoToStatus(error.value(), absl::StrCat("cannot write in ", folder));
 }

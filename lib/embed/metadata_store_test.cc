@@ -52,6 +52,42 @@ TEST_F(MetadataStoreTest, InitMakesAClusterThatIsThereAfterwards) {
   EXPECT_EQ(state.cluster().secret(), AsText(SecretKey(cluster->secret)));
 }
 
+TEST_F(MetadataStoreTest, AFolderThatIsThereKeepsItsModeAndTheStoreIsOurs) {
+  using std::filesystem::perms;
+  const auto mode = [](const std::string& path) {
+    return std::filesystem::status(path).permissions();
+  };
+  const std::string folder = FolderOf("mine"), again = FolderOf("again"), made = FolderOf("made");
+  const std::string backup = testing::TempDir() + "/backup3";
+  for (const std::string& path : {folder, again}) {
+    std::filesystem::create_directories(path);
+    std::filesystem::permissions(path, perms(0755));
+  }
+  ASSERT_TRUE(InitMetadata(folder, "sofia.one", entropy_).ok());
+  Backup(folder, backup);
+  ASSERT_TRUE(RestoreMetadata(backup, again).ok());
+  ASSERT_TRUE(RestoreMetadata(backup, made).ok());
+  for (const std::string& path : {folder, again}) {
+    EXPECT_EQ(mode(path), perms(0755));
+    EXPECT_EQ(mode(path + "/store"), perms(0700));
+  }
+  EXPECT_EQ(mode(made), perms(0700));
+}
+
+TEST_F(MetadataStoreTest, AFolderThatOthersMayWriteInIsRefused) {
+  using std::filesystem::perms;
+  const std::string folder = FolderOf("shared");
+  std::filesystem::create_directories(folder);
+  for (const perms mode : {perms(0777) | perms::sticky_bit, perms(0770), perms(0702)}) {
+    std::filesystem::permissions(folder, mode);
+    const absl::Status refused = InitMetadata(folder, "sofia.one", entropy_).status();
+    EXPECT_TRUE(absl::IsPermissionDenied(refused)) << refused;
+    EXPECT_NE(refused.message().find("chmod go-w " + folder), absl::string_view::npos) << refused;
+    EXPECT_EQ(std::filesystem::status(folder).permissions(), mode);
+    EXPECT_TRUE(std::filesystem::is_empty(folder));
+  }
+}
+
 TEST_F(MetadataStoreTest, EveryOpenIsAHigherTermAndOnlyOneAtATime) {
   const std::string folder = FolderOf("terms");
   ASSERT_TRUE(InitMetadata(folder, "sofia.one", entropy_).ok());
