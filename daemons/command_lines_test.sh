@@ -28,6 +28,7 @@ for program in "$metadata" "$node" "$client"; do
   expect 0 "  --log_level=VALUE" "$program" --help
   expect 0 "${program##*/} 0.1.0" "$program" --version
   expect 1 "nonsense" "$program" --nonsense
+  expect 1 '"/dev/b" is no flag' "$program" --log_level=info, /dev/b
 done
 expect 0 "only on a network that you trust" "$metadata" --help
 expect 1 "give --folder=FOLDER" "$metadata"
@@ -43,6 +44,7 @@ name home.one
 secret 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
 END
 chmod 600 "$folder/cluster"
+expect 1 '"/dev/b" is no flag' "$node" --id=1 --cluster="$folder/cluster" --disks=/dev/a, /dev/b
 expect 1 "a node cannot listen at 0.0.0.0:7481" \
   "$node" --id=1 --cluster="$folder/cluster" --listen=0.0.0.0:7481
 exit $failed

@@ -56,7 +56,7 @@ void sp_cluster::Disconnect() {
 absl::Status sp_cluster::Set(std::string_view key, const std::string& value) {
   if (client_ != nullptr) return absl::InvalidArgumentError("set before sp_cluster_connect");
   if (key == "metadata") {
-    metadata_ = embed::SplitList(value);
+    metadata_ = embed::SplitAddresses(value);
     if (metadata_.empty()) return absl::InvalidArgumentError("metadata: no address in the value");
   } else if (key == "client") {
     int id = 0;

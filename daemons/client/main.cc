@@ -38,7 +38,7 @@ absl::StatusOr<storpool::embed::ClientServerOptions> Options() {
   auto cluster = storpool::embed::LoadClusterFile(absl::GetFlag(FLAGS_cluster));
   if (!cluster.ok()) return cluster.status();
   options.cluster = *cluster;
-  options.metadata = storpool::embed::SplitList(absl::GetFlag(FLAGS_metadata));
+  options.metadata = storpool::embed::SplitAddresses(absl::GetFlag(FLAGS_metadata));
   if (options.metadata.empty()) {
     return absl::InvalidArgumentError("--metadata names no address");
   }

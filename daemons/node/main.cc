@@ -46,12 +46,12 @@ absl::StatusOr<storpool::embed::NodeServerOptions> Options() {
   auto cluster = storpool::embed::LoadClusterFile(absl::GetFlag(FLAGS_cluster));
   if (!cluster.ok()) return cluster.status();
   options.cluster = *cluster;
-  options.metadata = storpool::embed::SplitList(absl::GetFlag(FLAGS_metadata));
+  options.metadata = storpool::embed::SplitAddresses(absl::GetFlag(FLAGS_metadata));
   if (options.metadata.empty()) {
     return absl::InvalidArgumentError("--metadata names no address");
   }
   options.listen = absl::GetFlag(FLAGS_listen);
-  options.disks = storpool::embed::SplitList(absl::GetFlag(FLAGS_disks));
+  options.disks = storpool::embed::SplitPaths(absl::GetFlag(FLAGS_disks));
   return options;
 }
 

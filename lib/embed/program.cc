@@ -13,6 +13,7 @@
 #include "absl/flags/reflection.h"
 #include "absl/flags/usage.h"
 #include "absl/flags/usage_config.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -98,7 +99,11 @@ void ParseFlags(std::string_view program, std::string_view usage, int argc, char
                                                   "\n")] { return release; };
   absl::SetFlagsUsageConfig(config);
   absl::SetProgramUsageMessage(std::string(usage));
-  absl::ParseCommandLine(argc, argv);
+  const std::vector<char*> left = absl::ParseCommandLine(argc, argv);
+  if (left.size() < 2) return;
+  std::exit(StartFailed(program, absl::InvalidArgumentError(absl::StrCat(
+                                     "\"", left[1], "\" is no flag; a value is one word with its ",
+                                     "flag, --flag=VALUE, without blanks; see --help"))));
 }
 
 absl::StatusOr<uint16_t> TakeId(std::string_view text, uint16_t min, uint16_t max) {
@@ -131,8 +136,19 @@ absl::StatusOr<env::LogLevel> ParseLogLevel(std::string_view text) {
                                                  " is none of debug, info, warning and error"));
 }
 
-std::vector<std::string> SplitList(std::string_view text) {
-  return absl::StrSplit(absl::string_view(text.data(), text.size()), ',', absl::SkipEmpty());
+std::vector<std::string> SplitAddresses(std::string_view text) {
+  return absl::StrSplit(absl::string_view(text.data(), text.size()), absl::ByAnyChar(", \t"),
+                        absl::SkipEmpty());
+}
+
+std::vector<std::string> SplitPaths(std::string_view text) {
+  std::vector<std::string> paths;
+  for (const absl::string_view piece :
+       absl::StrSplit(absl::string_view(text.data(), text.size()), ',')) {
+    const absl::string_view path = absl::StripAsciiWhitespace(piece);
+    if (!path.empty()) paths.emplace_back(path);
+  }
+  return paths;
 }
 
 int StartFailed(std::string_view program, const absl::Status& why) {

@@ -27,7 +27,7 @@ class Ending {
 };
 
 // Parses the command line. --help says `usage` and the flags of daemons/, --version the release;
-// both end the program, with exit code 0.
+// both end the program, with exit code 0. A word that is no flag is an error that names it.
 void ParseFlags(std::string_view program, std::string_view usage, int argc, char** argv);
 
 // The id of a node or client, as --id or SP_OURID says it, within `min` and `max`. Errors name
@@ -40,8 +40,11 @@ absl::Status CheckGiven(std::string_view value, std::string_view flag);
 // "debug", "info", "warning" or "error".
 absl::StatusOr<env::LogLevel> ParseLogLevel(std::string_view text);
 
-// "a,b,c" without empty pieces.
-std::vector<std::string> SplitList(std::string_view text);
+// "a:1,b:2", with commas or blanks between, as in STORPOOL_METADATA for every program.
+std::vector<std::string> SplitAddresses(std::string_view text);
+// "a,b,c" without empty pieces; blanks around a comma do not count, for a path may have some
+// within.
+std::vector<std::string> SplitPaths(std::string_view text);
 
 // Prints "PROGRAM: error" to standard error and returns 1, the exit code of a failed start.
 int StartFailed(std::string_view program, const absl::Status& why);

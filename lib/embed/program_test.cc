@@ -28,6 +28,15 @@ TEST(CheckGiven, NamesTheFlag) {
   EXPECT_EQ(CheckGiven("", "--cluster=FILE").message(), "give --cluster=FILE");
 }
 
+TEST(Split, AddressesAtCommasAndBlanksPathsAtCommas) {
+  const std::vector<std::string> addresses = {"a:1", "b:2", "c:3"};
+  EXPECT_EQ(SplitAddresses(" a:1,b:2 , c:3"), addresses);
+  EXPECT_EQ(SplitAddresses("a:1 b:2\tc:3,"), addresses);
+  EXPECT_TRUE(SplitAddresses(" , ").empty());
+  EXPECT_EQ(SplitPaths("/dev/a, /dev/b,,/srv/my disk "),
+            (std::vector<std::string>{"/dev/a", "/dev/b", "/srv/my disk"}));
+}
+
 // What a daemon does whose log goes to a pipe, once nobody reads that any more.
 [[noreturn]] void LogToNobody() {
   int ends[2];

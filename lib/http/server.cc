@@ -71,6 +71,12 @@ class Server::Core {
         pause_(*context_) {}
 
   absl::Status Start() {
+    if (options_.certificate_file.empty() != options_.key_file.empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("TLS of the JSON API needs a certificate and its key: there is only ",
+                       options_.certificate_file, options_.key_file,
+                       "; give --http_certificate and --http_key, or neither"));
+    }
     if (!options_.certificate_file.empty()) {
       if (absl::Status s = LoadTls(); !s.ok()) return s;
     }

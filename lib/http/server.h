@@ -20,7 +20,7 @@ namespace storpool::http {
 
 struct ServerOptions {
   std::string listen;  // "host:port"; port 0: any
-  // TLS, if not empty: files in PEM form, the certificate with its chain.
+  // TLS, if not empty: files in PEM form, the certificate with its chain. Both or neither.
   std::string certificate_file;
   std::string key_file;
   uint32_t connections_max = 0;  // 0: kHttpConnectionsMax, or less if few files may be open

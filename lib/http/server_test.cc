@@ -240,7 +240,11 @@ TEST(ServerStart, NamesTheAddressThatItCannotHave) {
   EXPECT_FALSE(Server::Start(options).ok());
   options.listen = "127.0.0.1:0";
   options.certificate_file = "/nowhere/certificate";
+  EXPECT_THAT(Server::Start(options).status().message(), HasSubstr("--http_key"));
+  options.key_file = "/nowhere/key";
   EXPECT_THAT(Server::Start(options).status().message(), HasSubstr("/nowhere/certificate"));
+  options.certificate_file.clear();
+  EXPECT_THAT(Server::Start(options).status().message(), HasSubstr("--http_certificate"));
 }
 
 }  // namespace
