@@ -11,6 +11,7 @@ namespace storpool::cli {
 namespace {
 
 constexpr char kPayload[] = "storpool.ApiError";
+constexpr int64_t kConnectSeconds = 20;
 
 absl::Status FromApiError(const ApiError& error, grpc::StatusCode code) {
   absl::Status status(static_cast<absl::StatusCode>(code), error.descr());
@@ -34,6 +35,17 @@ std::string Explain(const grpc::Status& status, const std::string& request,
                       "): start storpool_metadata, or name its address with --metadata=HOST:PORT");
 }
 
+// Whether there is a connection: what was not sent may be sent again.
+bool IsConnected(grpc::Channel& channel, int64_t timeout_seconds) {
+  const auto deadline = std::chrono::system_clock::now() + std::chrono::seconds(timeout_seconds);
+  for (;;) {
+    const grpc_connectivity_state state = channel.GetState(true);
+    if (state == GRPC_CHANNEL_READY) return true;
+    if (state != GRPC_CHANNEL_IDLE && state != GRPC_CHANNEL_CONNECTING) return false;
+    if (!channel.WaitForStateChange(state, deadline)) return false;
+  }
+}
+
 const char* NameOf(absl::StatusCode code) {
   switch (code) {
     case absl::StatusCode::kNotFound:
@@ -53,6 +65,28 @@ const char* NameOf(absl::StatusCode code) {
   }
 }
 
+// Not transient: who asks again may change it twice.
+absl::Status MayBeDone(const grpc::Status& status, const std::string& request,
+                       const std::string& address) {
+  ApiError error;
+  error.set_name("busy");
+  error.set_descr(absl::StrCat("the connection to metadata at ", address, " was lost (",
+                               status.error_message(), ") before it answered ", request,
+                               ": look whether it was done before you say it again"));
+  return FromApiError(error, status.error_code());
+}
+
+grpc::Status TryAt(
+    const std::shared_ptr<grpc::Channel>& channel, int64_t timeout_seconds,
+    const std::function<grpc::Status(Admin::StubInterface&, grpc::ClientContext&)>& call) {
+  const std::unique_ptr<Admin::Stub> stub = Admin::NewStub(channel);
+  grpc::ClientContext context;
+  if (timeout_seconds != AdminClient::kForEver) {
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(timeout_seconds));
+  }
+  return call(*stub, context);
+}
+
 }  // namespace
 
 ApiError ApiErrorOf(const absl::Status& status) {
@@ -67,28 +101,26 @@ ApiError ApiErrorOf(const absl::Status& status) {
 }
 
 absl::Status AdminClient::Try(
-    const std::string& request, int64_t timeout_seconds,
+    const Sending& sending,
     const std::function<grpc::Status(Admin::StubInterface&, grpc::ClientContext&)>& call) {
   grpc::Status status;
   std::string asked;
   for (const std::string& address : addresses_) {
-    const std::unique_ptr<Admin::Stub> stub = Admin::NewStub(connect_(address));
-    grpc::ClientContext context;
-    if (timeout_seconds != kForEver) {
-      context.set_deadline(std::chrono::system_clock::now() +
-                           std::chrono::seconds(timeout_seconds));
-    }
-    status = call(*stub, context);
+    const std::shared_ptr<grpc::Channel> channel = connect_(address);
+    const bool sent = !sending.only_once || IsConnected(*channel, kConnectSeconds);
+    status = sent ? TryAt(channel, sending.timeout_seconds, call)
+                  : grpc::Status(grpc::StatusCode::UNAVAILABLE, "no connection");
     if (status.ok()) return absl::OkStatus();
     asked = address;
     const bool from_metadata = !status.error_details().empty();
     if (from_metadata || status.error_code() != grpc::StatusCode::UNAVAILABLE) break;
+    if (sending.only_once && sent) return MayBeDone(status, sending.request, address);
     asked = absl::StrJoin(addresses_, ", ");
   }
   ApiError error = rpc::ErrorOf(status);
   if (status.error_details().empty()) {
     error.set_name(NameOf(static_cast<absl::StatusCode>(status.error_code())));
-    error.set_descr(Explain(status, request, asked, timeout_seconds));
+    error.set_descr(Explain(status, sending.request, asked, sending.timeout_seconds));
   }
   return FromApiError(error, status.error_code());
 }
@@ -96,7 +128,7 @@ absl::Status AdminClient::Try(
 absl::Status AdminClient::Backup(
     const std::function<absl::Status(const std::string& piece)>& on_piece) {
   absl::Status taken;
-  const absl::Status status = Try("MetadataBackupRequest", kForEver,
+  const absl::Status status = Try({"MetadataBackupRequest", kForEver},
                                   [&](Admin::StubInterface& stub, grpc::ClientContext& context) {
                                     const auto reader =
                                         stub.MetadataBackup(&context, MetadataBackupRequest());

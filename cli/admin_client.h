@@ -5,6 +5,7 @@
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -18,6 +19,20 @@ namespace storpool::cli {
 
 // The ApiError that a status carries, or one made from its code.
 ApiError ApiErrorOf(const absl::Status& status);
+
+// Requests that are no longer the same when they come again: their answer lost, they are not sent
+// once more, for the change may have been made.
+template <class Request>
+bool OnlyOnce(const Request&) {
+  return false;
+}
+inline bool OnlyOnce(const VolumeUpdateRequest& request) { return request.size_add_bytes() > 0; }
+// A revert that comes late takes away what was written since the first.
+inline bool OnlyOnce(const VolumeRevertRequest&) { return true; }
+// One with a name is made once, and with it all others of the request.
+inline bool OnlyOnce(const SnapshotCreateRequest& request) {
+  return std::ranges::all_of(request.volumes(), [](const auto& one) { return one.name().empty(); });
+}
 
 class AdminClient {
  public:
@@ -36,11 +51,12 @@ class AdminClient {
   absl::StatusOr<Answer> Call(Method<Request, Answer> method, const Request& request,
                               int64_t timeout_seconds = kTimeoutSeconds) {
     Answer answer;
-    const absl::Status status = Try(Request::descriptor()->name(), timeout_seconds,
-                                    [&](Admin::StubInterface& stub, grpc::ClientContext& context) {
-                                      answer.Clear();
-                                      return (stub.*method)(&context, request, &answer);
-                                    });
+    const Sending sending = {Request::descriptor()->name(), timeout_seconds, OnlyOnce(request)};
+    const absl::Status status =
+        Try(sending, [&](Admin::StubInterface& stub, grpc::ClientContext& context) {
+          answer.Clear();
+          return (stub.*method)(&context, request, &answer);
+        });
     if (!status.ok()) return status;
     return answer;
   }
@@ -49,8 +65,13 @@ class AdminClient {
   absl::Status Backup(const std::function<absl::Status(const std::string& piece)>& on_piece);
 
  private:
+  struct Sending {
+    std::string request;  // its name
+    int64_t timeout_seconds;
+    bool only_once = false;
+  };
   absl::Status Try(
-      const std::string& request, int64_t timeout_seconds,
+      const Sending& sending,
       const std::function<grpc::Status(Admin::StubInterface&, grpc::ClientContext&)>& call);
 
   const std::vector<std::string> addresses_;

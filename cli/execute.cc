@@ -74,21 +74,7 @@ int Help(const Options& options, const std::vector<Command>& commands,
   return kOk;
 }
 
-}  // namespace
-
-int ReportUsage(const absl::Status& status, const std::vector<Word>& words, Form form, World& world,
-                const std::string& where) {
-  std::string said;
-  for (const Word& word : words) absl::StrAppend(&said, said.empty() ? "" : " ", word.text);
-  ApiError error;
-  error.set_name("invalidParam");
-  error.set_descr(said.empty() ? std::string(status.message())
-                               : absl::StrCat(said, ": ", status.message()));
-  Report(error, form, world, where);
-  return kUsage;
-}
-
-int Execute(const Options& options, const std::vector<Command>& commands,
+int Perform(const Options& options, const std::vector<Command>& commands,
             const std::vector<Word>& words, World& world, const std::string& where) {
   if (options.version) {
     world.out << "storpoolctl " << embed::kVersion << "\n";
@@ -110,8 +96,35 @@ int Execute(const Options& options, const std::vector<Command>& commands,
   const absl::StatusOr<Output> output = options.watch ? Watch(run, session) : run();
   if (!output.ok()) return ReportFailure(output.status(), words, options.form, world, where);
   if (options.watch) return output->all_well ? kOk : kNotWell;
-  world.out << Rendered(*output, options.form, world.columns) << std::flush;
+  world.out << Rendered(*output, options.form, world.columns);
   return kOk;
+}
+
+}  // namespace
+
+int Written(int code, World& world, const std::string& where) {
+  if (world.out.flush()) return code;
+  world.out.clear();  // the next line of a script may fail too, and say so
+  world.err << where
+            << "Error: internalError: what this prints cannot be written; is a disk full?\n";
+  return code == kOk || code == kNotWell ? kFailed : code;
+}
+
+int ReportUsage(const absl::Status& status, const std::vector<Word>& words, Form form, World& world,
+                const std::string& where) {
+  std::string said;
+  for (const Word& word : words) absl::StrAppend(&said, said.empty() ? "" : " ", word.text);
+  ApiError error;
+  error.set_name("invalidParam");
+  error.set_descr(said.empty() ? std::string(status.message())
+                               : absl::StrCat(said, ": ", status.message()));
+  Report(error, form, world, where);
+  return kUsage;
+}
+
+int Execute(const Options& options, const std::vector<Command>& commands,
+            const std::vector<Word>& words, World& world, const std::string& where) {
+  return Written(Perform(options, commands, words, world, where), world, where);
 }
 
 }  // namespace storpool::cli

@@ -23,6 +23,9 @@ enum ExitCode : int {
 int Execute(const Options& options, const std::vector<Command>& commands,
             const std::vector<Word>& words, World& world, const std::string& where = "");
 
+// `code`, unless what was printed could not be written: then complains, and that is no kOk.
+int Written(int code, World& world, const std::string& where = "");
+
 // Complains about wrong use.
 int ReportUsage(const absl::Status& status, const std::vector<Word>& words, Form form, World& world,
                 const std::string& where = "");

@@ -34,6 +34,10 @@ expect 1 'did you mean "volume"' volme list
 expect 1 "-x" -x status
 expect 2 "busy: metadata at 127.0.0.1:1 cannot be reached" --metadata=127.0.0.1:1 status
 expect 2 '{"error":{"name":"busy"' -j --metadata=127.0.0.1:1 status
+expect 2 '"transient":true' -j --metadata=127.0.0.1:1 volume db1 update sizeAdd 1G  # never sent
+mkdir "$folder/open"
+chmod 777 "$folder/open"
+expect 2 "chmod go-w $folder/open" metadata init "$folder/open" name sofia.one
 expect 0 OK metadata init "$folder/meta" name sofia.one
 expect 2 "already" metadata init "$folder/meta" name sofia.one
 expect 2 "Sofia" metadata init "$folder/other" name Sofia
@@ -50,6 +54,16 @@ truncate -s 256M "$folder/text"
 expect 2 "not empty" disk init "$folder/text" id 103 cluster "$cluster"
 chmod 644 "$cluster"
 expect 2 "chmod 600" disk init "$folder/d" id 1 cluster "$cluster" size 64M
+
+for words in --version help "help volume" --man "-j metadata init $folder/full"; do
+  # shellcheck disable=SC2086
+  said=$("$ctl" $words 2>&1 > /dev/full)
+  got=$?
+  if [ $got -ne 2 ] || [ -z "$said" ]; then
+    echo "storpoolctl $words > /dev/full: exit code $got: $said" >&2
+    failed=1
+  fi
+done
 
 if [ -e "$folder/small" ]; then
   echo "a file that could not become a disk was left behind" >&2

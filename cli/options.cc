@@ -3,7 +3,7 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
+#include "lib/embed/program.h"
 
 namespace storpool::cli {
 namespace {
@@ -18,7 +18,7 @@ absl::Status Unknown(const std::string& argument) {
 }
 
 absl::Status TakeAddresses(const std::string& text, Options& options) {
-  options.metadata = absl::StrSplit(text, absl::ByAnyChar(", "), absl::SkipEmpty());
+  options.metadata = embed::SplitAddresses(text);
   if (!options.metadata.empty()) return absl::OkStatus();
   return absl::InvalidArgumentError("--metadata wants an address: HOST:PORT[,HOST:PORT]");
 }

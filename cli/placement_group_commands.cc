@@ -18,11 +18,12 @@ absl::StatusOr<Output> List(Session& session, const Arguments& arguments) {
       session.admin.Call(&Admin::StubInterface::PlacementGroupList, request);
   if (!answer.ok()) return answer.status();
   Table table({{"name"}, {"disks", Table::Align::kLeft, true}});
-  json::Json data = json::Json::object();
   for (const PlacementGroup& group : answer->groups()) {
-    data[group.name()] = json::JsonOf(group);
     table.AddRow({group.name(), absl::StrJoin(group.disks(), " ")});
   }
+  // As PlacementGroupDescribe has one, and PlacementGroupsList all.
+  const bool one = arguments.Has("NAME") && answer->groups_size() == 1;
+  json::Json data = one ? json::JsonOf(answer->groups(0)) : json::JsonOf(*answer);
   return Output{.data = data, .generation = *generation, .table = table};
 }
 
@@ -88,7 +89,7 @@ std::vector<Command> PlacementGroupCommands() {
        .summary = "Add disks to a placement group, remove some, rename it",
        .parameters = {add, remove, rename},
        .wants_parameter = true,
-       .details = "The group is made if there is none of that name.",
+       .details = "The group is made if there is none of that name, unless it is to be renamed.",
        .example = "placementGroup ssd addDisk 102 rmDisk 101",
        .run = Update},
       {.pattern = "placementGroup NAME delete NAME",

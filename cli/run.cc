@@ -3,7 +3,6 @@
 #include <fstream>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "cli/commands.h"
 #include "cli/help.h"
 #include "cli/names.h"
@@ -16,8 +15,7 @@ namespace {
 
 Options BaseOptions(const World& world) {
   Options base;
-  base.metadata =
-      absl::StrSplit(world.Setting("STORPOOL_METADATA"), absl::ByAnyChar(", "), absl::SkipEmpty());
+  base.metadata = embed::SplitAddresses(world.Setting("STORPOOL_METADATA"));
   if (base.metadata.empty()) base.metadata = {std::string(embed::kMetadataAddress)};
   return base;
 }
@@ -44,7 +42,7 @@ int Complete(const Options& options, const std::vector<Command>& commands, World
        Completions(commands, SplitWords(said->words), partial, NamesOf(admin))) {
     world.out << word << "\n";
   }
-  return kOk;
+  return Written(kOk, world);
 }
 
 }  // namespace
@@ -55,7 +53,7 @@ int Run(const std::vector<std::string>& arguments, World& world) {
   const std::vector<Command> commands = AllCommands();
   if (options->man) {
     world.out << ManPage(commands);
-    return kOk;
+    return Written(kOk, world);
   }
   if (options->complete) return Complete(*options, commands, world);
   const std::vector<Word> words = SplitWords(options->words);

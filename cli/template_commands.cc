@@ -69,7 +69,7 @@ absl::StatusOr<Output> Status(Session& session, const Arguments& arguments) {
                {"avail. tail", Align::kRight, false, Shown::kBelow}});
   json::Json data = json::Json::array();
   for (const TemplateInfo& info : answer->templates()) {
-    data.push_back(json::JsonOf(info));
+    data.push_back(json::TemplateStatus(info));
     const Template& t = info.template_();
     table.AddRow({t.name(), t.place_head(), t.place_all(), t.place_tail(),
                   absl::StrCat(t.replication()), absl::StrCat(info.volumes()),
@@ -135,7 +135,8 @@ absl::StatusOr<Output> CreateOrUpdate(Session& session, const Arguments& argumen
   for (const TemplateInfo& info : all->templates()) {
     if (info.template_().name() == name) return Update(session, arguments);
   }
-  if (!arguments.Has("replication") || arguments.Has("rename") || arguments.Has("propagate")) {
+  // With propagate too: a new one has nothing to propagate to.
+  if (!arguments.Has("replication") || arguments.Has("rename")) {
     return absl::NotFoundError(
         absl::StrCat("there is no template ", name, "; template ", name,
                      " create replication N ... makes one, template list shows all"));
@@ -204,7 +205,7 @@ std::vector<Command> TemplateCommands() {
        .parameters = Joined({Common(kOfEither, false), OnlyUpdate()}),
        .wants_parameter = true,
        .details = "As StorPool's tool does without create or update: what is not said is as these "
-                  "have it. Better say which you mean.",
+                  "have it, and propagate does nothing for a new one. Better say which you mean.",
        .example = "template hybrid replication 3 placeAll hdd placeTail ssd",
        .run = CreateOrUpdate},
       {.pattern = "template NAME delete NAME",

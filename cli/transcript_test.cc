@@ -1,14 +1,20 @@
 // Every command against a cluster that answers the same always: what it asks ("> "), what it
 // prints, what it complains ("! "), and its exit code where that is not 0 ("= "). The transcripts
 // are the input too: each line that begins with "$ storpoolctl" is run.
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server_builder.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <streambuf>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "cli/commands.h"
 #include "cli/fake_admin.h"
@@ -30,10 +36,18 @@ class CountingEntropy : public env::Entropy {
   uint8_t last_ = 0;
 };
 
+std::shared_ptr<grpc::Channel> ChannelTo(int port) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  return grpc::CreateCustomChannel(absl::StrCat("127.0.0.1:", port),
+                                   grpc::InsecureChannelCredentials(), arguments);
+}
+
 class Transcript : public testing::Test {
  protected:
   Transcript() {
     grpc::ServerBuilder builder;
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
     builder.RegisterService(&admin_);
     server_ = builder.BuildAndStart();
   }
@@ -54,7 +68,7 @@ class Transcript : public testing::Test {
                 .connect =
                     [this](const std::string& address) {
                       connected_.push_back(address);
-                      return server_->InProcessChannel({});
+                      return ChannelTo(port_);
                     },
                 .now_seconds = [] { return FakeAdmin::kNowSeconds; },
                 .sleep = [this](int64_t seconds) { slept_.push_back(seconds); },
@@ -89,6 +103,7 @@ class Transcript : public testing::Test {
   }
 
   FakeAdmin admin_;
+  int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
   CountingEntropy entropy_;
   std::map<std::string, std::string> settings_ = {{"SP_OURID", "12"}};
@@ -125,6 +140,69 @@ TEST_F(Transcript, ABackupIsAFileThatIsNeverOverwritten) {
   EXPECT_EQ(GoldenText(path), "first second");
   EXPECT_EQ(RunArguments({"metadata", "backup", path}), kFailed);
   EXPECT_EQ(GoldenText(path), "first second");
+}
+
+TEST_F(Transcript, ABackupIsForItsOwnerOnly) {
+  using std::filesystem::perms;
+  const std::string path = testing::TempDir() + "/secret";
+  std::filesystem::remove(path);
+  // Of an earlier try, and readable by all.
+  std::ofstream(path + ".unfinished") << "half";
+  std::filesystem::permissions(path + ".unfinished", perms(0644));
+  const mode_t before = umask(0);
+  EXPECT_EQ(RunArguments({"metadata", "backup", path}), kOk) << err_.str();
+  umask(before);
+  EXPECT_EQ(std::filesystem::status(path).permissions(), perms(0600));
+  EXPECT_EQ(GoldenText(path), "first second");
+  EXPECT_FALSE(std::filesystem::exists(path + ".unfinished"));
+}
+
+TEST_F(Transcript, ALostAnswerIsNotAskedForAgainIfTheChangeWouldBeMadeTwice) {
+  for (const char* words : {"volume db1 update sizeAdd 1G", "volume db1 snapshot",
+                            "volume groupSnapshot db1 db2", "volume db1 revert db1-monday"}) {
+    admin_.TakeRequests();
+    admin_.unreachable_times = 1;
+    EXPECT_EQ(RunArguments({"-jB", "--metadata=a:1,b:2", words}), kFailed) << words;
+    EXPECT_EQ(admin_.TakeRequests().size(), 1u) << words;
+    EXPECT_NE(err_.str().find("look whether it was done"), std::string::npos) << err_.str();
+    EXPECT_NE(out_.str().find("\"transient\":false"), std::string::npos) << out_.str();
+    EXPECT_TRUE(slept_.empty()) << words;
+  }
+  for (const char* words : {"volume db1 update size 1G", "volume db1 snapshot monday",
+                            "volume groupSnapshot db1=x db2", "volume db1 freeze"}) {
+    admin_.unreachable_times = 1;
+    EXPECT_EQ(RunArguments({"-B", words}), kOk) << words << err_.str();
+  }
+  // What metadata itself has refused was not made.
+  slept_.clear();
+  EXPECT_EQ(RunArguments({"-B", "volume busy update sizeAdd 1G"}), kFailed);
+  EXPECT_EQ(slept_.size(), 5u);
+}
+
+// A stream like a full disk.
+class NowhereBuffer : public std::streambuf {};
+
+TEST_F(Transcript, WhatCannotBePrintedIsAnError) {
+  NowhereBuffer nowhere;
+  std::streambuf* const there = out_.std::ostream::rdbuf(&nowhere);
+  const auto said = [this](const std::vector<std::string>& arguments) {
+    const int code = RunArguments(arguments);
+    EXPECT_NE(err_.str().find("Error: internalError: "), std::string::npos) << err_.str();
+    return code;
+  };
+  EXPECT_EQ(said({"volume", "list"}), kFailed);
+  EXPECT_EQ(said({"-j", "volume", "db1", "update", "size", "1G"}), kFailed);
+  EXPECT_EQ(said({"help"}), kFailed);
+  EXPECT_EQ(said({"--version"}), kFailed);
+  EXPECT_EQ(said({"--man"}), kFailed);
+  admin_.work_times = 1000;
+  EXPECT_EQ(said({"--watch", "relocator", "status"}), kFailed);  // it does not go on in vain
+  admin_.work_times = 0;
+  in_ = "volume list\nvolume db1 delete db1\n";
+  admin_.TakeRequests();
+  EXPECT_EQ(said({"-B", "-f", "-"}), kFailed);
+  EXPECT_EQ(admin_.TakeRequests(), (std::vector<std::string>{"VolumeList"}));
+  out_.std::ostream::rdbuf(there);
 }
 
 TEST_F(Transcript, BatchModeTriesTransientErrorsAgain) {
@@ -170,6 +248,11 @@ TEST_F(Transcript, HereIsSaidToBeUnknown) {
 }
 
 TEST_F(Transcript, MetadataIsFoundInTheSettings) {
+  settings_["STORPOOL_METADATA"] = " c:3,  d:4";
+  admin_.unreachable_times = 1;
+  EXPECT_EQ(RunArguments({"status"}), kOk);
+  EXPECT_EQ(connected_, (std::vector<std::string>{"c:3", "d:4"}));
+  connected_.clear();
   settings_["STORPOOL_METADATA"] = "c:3";
   EXPECT_EQ(RunArguments({"status"}), kOk);
   EXPECT_EQ(RunArguments({"--metadata", "d:4", "status"}), kOk);

@@ -43,7 +43,7 @@ absl::StatusOr<Output> Watch(const std::function<absl::StatusOr<Output>()>& run,
       world.out << text << std::flush;
       shown = text;
     }
-    if (over) return output;
+    if (over || !world.out) return output;  // nobody sees any more of it
     world.sleep(kPollSeconds);
   }
 }
