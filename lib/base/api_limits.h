@@ -6,7 +6,8 @@
 
 namespace storpool {
 
-inline constexpr size_t kJsonDepthMax = 32;  // of arrays and objects in a request
+inline constexpr size_t kJsonDepthMax = 32;   // of arrays and objects in a request
+inline constexpr size_t kJsonKeysMax = 4096;  // of one object in a request; it is searched linearly
 inline constexpr uint32_t kHttpHeaderBytesMax = 16u << 10;
 inline constexpr uint64_t kHttpBodyBytesMax = 1u << 20;
 // Served at a time, one request each; more get 503. So many are told so at a time, and yet more

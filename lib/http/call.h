@@ -35,12 +35,16 @@ using Finish = absl::AnyInvocable<void(absl::StatusOr<Render> result)>;
 // Runs the commands; reactor thread.
 using Run = absl::AnyInvocable<void(api::Admin& admin, Finish finish)>;
 
+// Whether a call reads its body; of one that does not, a field in it is an error.
+enum class Body { kFields, kNone };
+
 struct Call {
   Method method = Method::kGet;
   std::string_view name;  // "KV/List" has two words
   int arguments = 0;
   // kInvalidArgument: what is wrong with the request.
   absl::StatusOr<Run> (*read)(const Input& input) = nullptr;
+  Body body = Body::kFields;
 };
 
 // All calls that are served, by name.

@@ -67,12 +67,12 @@ absl::StatusOr<Run> SetDescription(const Input& input) {
 
 std::vector<Call> DiskCalls() {
   return {
-      {Method::kPost, "DiskEject", 1, Eject},
-      {Method::kPost, "DiskForget", 1, Forget},
+      {Method::kPost, "DiskEject", 1, Eject, Body::kNone},
+      {Method::kPost, "DiskForget", 1, Forget, Body::kNone},
       {Method::kPost, "DiskSetDescription", 1, SetDescription},
-      {Method::kPost, "DiskSoftEject", 1, SoftEject},
-      {Method::kPost, "DiskSoftEjectCancel", 1, SoftEjectCancel},
-      {Method::kPost, "DiskSoftEjectPause", 1, SoftEjectPause},
+      {Method::kPost, "DiskSoftEject", 1, SoftEject, Body::kNone},
+      {Method::kPost, "DiskSoftEjectCancel", 1, SoftEjectCancel, Body::kNone},
+      {Method::kPost, "DiskSoftEjectPause", 1, SoftEjectPause, Body::kNone},
       {Method::kGet, "DisksList", 0, List},
       {Method::kGet, "ServerDisksList", 1, ListOfServer},
   };

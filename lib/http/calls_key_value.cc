@@ -50,9 +50,12 @@ absl::StatusOr<Run> Set(const Input& input) {
 
 std::vector<Call> KeyValueCalls() {
   return {
-      {Method::kGet, "KV", 0, Buckets},        {Method::kPost, "KV/Create", 1, Create},
-      {Method::kPost, "KV/Delete", 1, Delete}, {Method::kGet, "KV/Get", 2, Read},
-      {Method::kGet, "KV/List", 1, Read},      {Method::kPost, "KV/Set", 1, Set},
+      {Method::kGet, "KV", 0, Buckets},
+      {Method::kPost, "KV/Create", 1, Create, Body::kNone},
+      {Method::kPost, "KV/Delete", 1, Delete, Body::kNone},
+      {Method::kGet, "KV/Get", 2, Read},
+      {Method::kGet, "KV/List", 1, Read},
+      {Method::kPost, "KV/Set", 1, Set},
   };
 }
 

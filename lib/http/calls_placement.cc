@@ -73,12 +73,12 @@ absl::StatusOr<Run> FaultSets(const Input&) {
 std::vector<Call> PlacementCalls() {
   return {
       {Method::kGet, "FaultSetsList", 0, FaultSets},
-      {Method::kPost, "PlacementGroupDelete", 1, GroupDelete},
+      {Method::kPost, "PlacementGroupDelete", 1, GroupDelete, Body::kNone},
       {Method::kGet, "PlacementGroupDescribe", 1, Group},
       {Method::kPost, "PlacementGroupUpdate", 1, GroupUpdate},
       {Method::kGet, "PlacementGroupsList", 0, Groups},
       {Method::kPost, "VolumeTemplateCreate", 0, TemplateCreate},
-      {Method::kPost, "VolumeTemplateDelete", 1, TemplateDelete},
+      {Method::kPost, "VolumeTemplateDelete", 1, TemplateDelete, Body::kNone},
       {Method::kGet, "VolumeTemplateDescribe", 1, OneTemplate},
       {Method::kPost, "VolumeTemplateUpdate", 1, TemplateUpdate},
       {Method::kGet, "VolumeTemplatesList", 0, Templates},

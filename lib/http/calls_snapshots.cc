@@ -70,8 +70,8 @@ absl::StatusOr<Run> Space(const Input&) {
 std::vector<Call> SnapshotCalls() {
   return {
       {Method::kGet, "Snapshot", 1, One},
-      {Method::kPost, "SnapshotDelete", 1, Delete},
-      {Method::kPost, "SnapshotDeleteById", 1, DeleteById},
+      {Method::kPost, "SnapshotDelete", 1, Delete, Body::kNone},
+      {Method::kPost, "SnapshotDeleteById", 1, DeleteById, Body::kNone},
       {Method::kGet, "SnapshotDescribe", 1, Describe},
       {Method::kGet, "SnapshotGetInfo", 1, Info},
       {Method::kPost, "SnapshotRebase", 1, Rebase},

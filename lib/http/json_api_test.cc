@@ -154,6 +154,19 @@ TEST_F(JsonApiTest, AVolumeLives) {
   EXPECT_EQ(Get("VolumesList").size(), 0u);
 }
 
+TEST_F(JsonApiTest, ACallThatReadsNoFieldsKnowsNone) {
+  for (const char* call :
+       {"SnapshotDelete/s", "SnapshotDeleteById/a.b.1", "DiskForget/10", "DiskEject/10",
+        "DiskSoftEject/10", "DiskSoftEjectPause/10", "DiskSoftEjectCancel/10",
+        "VolumeTemplateDelete/t", "PlacementGroupDelete/default", "KV/Create/b", "KV/Delete/b"}) {
+    ExpectError("invalidParam", Method::kPost, call, R"({"nonsense":1})");
+    ExpectError("invalidParam", Method::kPost, call, R"([1])");
+  }
+  EXPECT_EQ(Post("KV/Create/b", "{}").at("ok"), true);
+  EXPECT_EQ(Post("KV/Delete/b", "null").at("ok"), true);
+  EXPECT_EQ(Get("VolumeTemplatesList").size(), 1u);
+}
+
 TEST_F(JsonApiTest, DeletingDetachesOnlyWhatIsThenDeleted) {
   Post("VolumeCreate", R"({"name":"v","size":1073741824,"template":"t"})");
   Post("VolumeSnapshot/v", R"({"name":"s"})");

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "lib/http/path.h"
+#include "lib/json/fields.h"
 #include "lib/metadata/errors.h"
 
 namespace storpool::http {
@@ -60,6 +61,9 @@ absl::StatusOr<Input> InputOf(const Call& call, const Path& path, const Request&
   absl::StatusOr<Json> body = json::ParseJson(text);
   if (!body.ok()) return body.status();
   input.body = *std::move(body);
+  if (call.body == Body::kFields) return input;
+  const absl::Status none = json::Fields(input.body, std::string(call.name)).Finish();
+  if (!none.ok()) return none;
   return input;
 }
 

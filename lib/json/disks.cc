@@ -108,6 +108,7 @@ absl::StatusOr<DiskUpdateRequest> ReadDiskDescription(uint32_t disk, const Json&
   Fields fields(body, "DiskSetDescription");
   DiskUpdateRequest request;
   request.set_disk(disk);
+  if (!fields.has("description")) fields.Wrong("description", "is missing; \"\" clears it");
   request.set_description(fields.Text("description").value_or(""));
   if (absl::Status s = fields.Finish(); !s.ok()) return s;
   return request;

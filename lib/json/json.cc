@@ -1,13 +1,19 @@
 #include "lib/json/json.h"
 
+#include <array>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
 #include "lib/base/api_limits.h"
 
 namespace storpool::json {
 namespace {
 
-// How deep arrays and objects are nested; brackets within strings do not count.
-size_t DepthOf(std::string_view text) {
-  size_t depth = 0, deepest = 0;
+// Bounds the shape of a text before it is parsed: how deep arrays and objects are nested, and how
+// many keys an object has, counted by its colons. Brackets and colons within strings do not count.
+absl::Status CheckShape(std::string_view text) {
+  std::array<size_t, kJsonDepthMax + 1> keys = {};
+  size_t depth = 0;
   bool in_string = false;
   for (size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
@@ -17,12 +23,18 @@ size_t DepthOf(std::string_view text) {
     } else if (c == '"') {
       in_string = true;
     } else if (c == '[' || c == '{') {
-      if (++depth > deepest) deepest = depth;
+      if (++depth > kJsonDepthMax) {
+        return absl::InvalidArgumentError("the JSON is nested too deep");
+      }
+      keys[depth] = 0;
     } else if ((c == ']' || c == '}') && depth > 0) {
       --depth;
+    } else if (c == ':' && ++keys[depth] > kJsonKeysMax) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("an object of the JSON has more than ", kJsonKeysMax, " keys"));
     }
   }
-  return deepest;
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -31,10 +43,16 @@ std::string JsonText(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+Json ObjectOf(std::map<std::string, Json> members) {
+  Json json = Json::object();
+  auto& object = json.get_ref<Json::object_t&>();
+  object.reserve(members.size());
+  for (auto& [name, value] : members) object.emplace_back(name, std::move(value));
+  return json;
+}
+
 absl::StatusOr<Json> ParseJson(std::string_view text) {
-  if (DepthOf(text) > kJsonDepthMax) {
-    return absl::InvalidArgumentError("the JSON is nested too deep");
-  }
+  if (absl::Status shape = CheckShape(text); !shape.ok()) return shape;
   Json json = Json::parse(text, nullptr, false);
   if (json.is_discarded()) return absl::InvalidArgumentError("this is not JSON");
   return json;

@@ -1,6 +1,8 @@
 #include "lib/json/key_value.h"
 
 #include <limits>
+#include <map>
+#include <utility>
 
 #include "lib/json/changes.h"
 #include "lib/json/fields.h"
@@ -8,15 +10,15 @@
 namespace storpool::json {
 
 Json JsonOf(const KeyValueBucketsAnswer& answer) {
-  Json buckets = Json::object();
+  std::map<std::string, Json> buckets;
   for (const auto& one : answer.buckets()) buckets[one.bucket()] = one.version();
-  return {{"buckets", std::move(buckets)}};
+  return {{"buckets", ObjectOf(std::move(buckets))}};
 }
 
 Json BucketJson(const std::string& bucket, const KeyValueReadAnswer& answer) {
-  Json pairs = Json::object();
+  std::map<std::string, Json> pairs;
   for (const Tag& value : answer.values()) pairs[value.name()] = value.value();
-  return {{"name", bucket}, {"version", answer.version()}, {"pairs", std::move(pairs)}};
+  return {{"name", bucket}, {"version", answer.version()}, {"pairs", ObjectOf(std::move(pairs))}};
 }
 
 Json JsonOf(const KeyValueChangeAnswer& answer) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "lib/json/attachments.h"
+#include "lib/json/key_value.h"
 #include "lib/json/placement.h"
 #include "lib/json/volumes.h"
 
@@ -107,6 +108,31 @@ TEST(Status, IsWholeForStrictClients) {
   }
   EXPECT_EQ(SpaceOf(volumes, space)[0]["storedSize"], 4096);
   EXPECT_EQ(VolumesAndSnapshots(volumes, volumes)["volumes"].size(), 2u);
+}
+
+TEST(Status, OfTwoSnapshotsOfOneNameIsOne) {
+  VolumeListAnswer snapshots;  // each deleted while another was being deleted still
+  VolumeStatusAnswer statuses;
+  for (const char* id : {"a.b.1", "a.b.2"}) {
+    *snapshots.add_volumes() = Info("*s", id);
+    statuses.add_volumes()->set_global_id(id);
+  }
+  const Json json = StatusByName({}, snapshots, statuses, nullptr);
+  ASSERT_EQ(json.size(), 1u);
+  EXPECT_EQ(json.at("*s").at("globalId"), "a.b.2");
+}
+
+TEST(KeyValue, PairsAreAllThere) {
+  KeyValueReadAnswer answer;
+  for (int i = 0; i < 1000; ++i) {
+    Tag& pair = *answer.add_values();
+    pair.set_name(std::to_string(i));
+    pair.set_value("v" + std::to_string(i));
+  }
+  const Json pairs = BucketJson("b", answer).at("pairs");
+  EXPECT_EQ(pairs.size(), 1000u);
+  EXPECT_EQ(pairs.at("777"), "v777");
+  EXPECT_EQ(ParseJson(JsonText(pairs))->at("999"), "v999");
 }
 
 TEST(Status, TellsWhatIsWaitedForFromWhatIsMissing) {

@@ -54,9 +54,9 @@ Json JsonOf(const PlacementGroup& group) {
 }
 
 Json JsonOf(const PlacementGroupListAnswer& answer) {
-  Json json = Json::object();
-  for (const PlacementGroup& group : answer.groups()) json[group.name()] = JsonOf(group);
-  return json;
+  std::map<std::string, Json> by_name;
+  for (const PlacementGroup& group : answer.groups()) by_name[group.name()] = JsonOf(group);
+  return ObjectOf(std::move(by_name));
 }
 
 Json JsonOf(const TemplateInfo& info) {

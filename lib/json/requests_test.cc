@@ -2,7 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "lib/base/api_limits.h"
 #include "lib/json/attachment_requests.h"
+#include "lib/json/disks.h"
 #include "lib/json/placement_requests.h"
 #include "lib/json/volume_requests.h"
 
@@ -29,6 +31,31 @@ TEST(ParseJson, IsStrictAndBounded) {
   for (const char* bad : {"", "{", "{'a':1}", "nonsense", "{\"a\":1}x", "\"\xff\"", "[1,]"}) {
     EXPECT_FALSE(ParseJson(bad).ok()) << bad;
   }
+}
+
+// An object of `keys` keys, as deep as `in` says.
+std::string WithKeys(size_t keys, const std::string& in) {
+  std::string text = in + "{";
+  for (size_t i = 0; i < keys; ++i) text += (i == 0 ? "\"k" : ",\"k") + std::to_string(i) + "\":1";
+  return text + "}" + (in.empty() ? "" : "]");
+}
+
+TEST(ParseJson, BoundsTheKeysOfAnObject) {
+  EXPECT_EQ(Of(WithKeys(kJsonKeysMax, "")).size(), kJsonKeysMax);
+  EXPECT_FALSE(ParseJson(WithKeys(kJsonKeysMax + 1, "")).ok());
+  EXPECT_TRUE(ParseJson(WithKeys(kJsonKeysMax, "[{\"a\":{}},")).ok());
+  EXPECT_FALSE(ParseJson(WithKeys(kJsonKeysMax + 1, "[{\"a\":{}},")).ok());
+  std::string many = "[";  // keys of several objects are not those of one
+  for (size_t i = 0; i <= kJsonKeysMax; ++i) many += "{\"a:::\":\"::\"},";
+  EXPECT_TRUE(ParseJson(many + "0]").ok());
+}
+
+TEST(DiskDescription, IsClearedByAnEmptyOneOnly) {
+  EXPECT_EQ(ReadDiskDescription(7, Of(R"({"description":"bay 7"})"))->description(), "bay 7");
+  EXPECT_EQ(ReadDiskDescription(7, Of(R"({"description":""})"))->description(), "");
+  ExpectWrong(ReadDiskDescription(7, Of("{}")), "description is missing");
+  ExpectWrong(ReadDiskDescription(7, Json()), "description is missing");
+  ExpectWrong(ReadDiskDescription(7, Of(R"({"description":5})")), "description");
 }
 
 TEST(VolumeCreate, TakesWhatClientsSend) {

@@ -153,7 +153,7 @@ Json StatusByName(const VolumeListAnswer& volumes, const VolumeListAnswer& snaps
   if (space != nullptr) {
     for (const SpaceListAnswer::One& one : space->all()) room[one.global_id()] = &one;
   }
-  Json json = Json::object();
+  std::map<std::string, Json> by_name;
   for (const VolumeStatus& one : status.volumes()) {
     const auto it = all.find(one.global_id());
     if (it == all.end()) continue;
@@ -165,9 +165,9 @@ Json StatusByName(const VolumeListAnswer& volumes, const VolumeListAnswer& snaps
       object["onDiskSize"] = at == room.end() ? 0 : at->second->raw_bytes();
     }
     const std::string name = object["name"];  // the right side of an assignment moves first
-    json[name] = std::move(object);
+    by_name[name] = std::move(object);
   }
-  return json;
+  return ObjectOf(std::move(by_name));
 }
 
 Json SpaceOf(const VolumeListAnswer& volumes, const SpaceListAnswer& space) {

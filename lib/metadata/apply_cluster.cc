@@ -309,6 +309,10 @@ absl::Status State::Do(const UpdateGroup& c, Outcome& out) {
   }
   SP_RETURN_IF_ERROR(CheckDisks(c));
   if (!c.rename().empty()) {
+    if (known == nullptr) {
+      return ObjectDoesNotExist(absl::StrCat("placement group '", c.name(),
+                                             "' does not exist; 'placementGroup list' shows all"));
+    }
     SP_RETURN_IF_ERROR(AsInvalid(model::ValidateGroupName(c.rename())));
     if (c.rename() != c.name() && FindGroup(c.rename()) != nullptr) {
       return ObjectExists(absl::StrCat("placement group ", c.rename(), " exists"));

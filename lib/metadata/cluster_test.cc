@@ -114,6 +114,19 @@ TEST_F(ClusterTest, GroupsInUseAndDisksThatAreUpStay) {
   EXPECT_EQ(ErrorOf(up), "busy");
 }
 
+TEST_F(ClusterTest, OnlyAGroupThatIsThereIsRenamed) {
+  cluster.Standard();
+  Command rename = Group("sdd", {});
+  rename.mutable_update_group()->set_rename("nvme");
+  EXPECT_EQ(ErrorOf(rename), "objectDoesNotExist");
+  rename.mutable_update_group()->add_add_disks(10);
+  EXPECT_EQ(ErrorOf(rename), "objectDoesNotExist");
+  EXPECT_EQ(cluster.state().FindGroup("nvme"), nullptr);
+  ASSERT_TRUE(Do(Group("sdd", {10})).ok());  // as StorPool's PlacementGroupUpdate makes one
+  EXPECT_TRUE(Do(rename).ok());
+  EXPECT_NE(cluster.state().FindGroup("nvme"), nullptr);
+}
+
 TEST_F(ClusterTest, SectionsComeWhenTheyChange) {
   cluster.Standard();
   FakeNode& node = cluster.node(1);
