@@ -65,7 +65,7 @@ void State::NoLongerAwait(uint32_t node, Outcome& out) {
     if (layer.snapshot() == 0) nameless.push_back(key);
   }
   for (const auto& [lineage, layer] : nameless) {
-    Collect(lineage, static_cast<uint32_t>(layer), out);
+    Collect(lineage, static_cast<uint32_t>(layer), Why::kOther, out);
   }
 }
 
