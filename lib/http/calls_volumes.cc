@@ -106,15 +106,18 @@ absl::StatusOr<Run> VolumesAndSnapshots(const Input&) {
 // there, costs nobody an attachment.
 void DeleteOrDetach(api::Admin& admin, const VolumeDeleteRequest& remove,
                     const DetachRequest& detach, Done done) {
-  admin.Call(remove, [&admin, remove, detach,
-                      done = std::move(done)](absl::StatusOr<ChangeAnswer> deleted) mutable {
+  const metadata::Caller caller = done.caller();
+  auto take_deleted = [&admin, remove, detach, caller,
+                       done = std::move(done)](absl::StatusOr<ChangeAnswer> deleted) mutable {
     if (metadata::ErrorName(deleted.status()) != "busy") return done(std::move(deleted));
-    admin.Call(detach, [&admin, remove,
-                        done = std::move(done)](absl::StatusOr<ChangeAnswer> detached) mutable {
+    auto take_detached = [&admin, remove,
+                          done = std::move(done)](absl::StatusOr<ChangeAnswer> detached) mutable {
       if (!detached.ok()) return done(std::move(detached));
       admin.Call(remove, std::move(done));
-    });
-  });
+    };
+    admin.Call(detach, Done(std::move(take_detached), caller));
+  };
+  admin.Call(remove, Done(std::move(take_deleted), caller));
 }
 
 absl::StatusOr<Run> Delete(const Input& input) {
@@ -127,12 +130,12 @@ absl::StatusOr<Run> Delete(const Input& input) {
   detach.set_all(true);
   detach.set_force(*on_attached == json::OnAttached::kDetachForce);
   return Run([remove, detach](api::Admin& admin, Finish finish) {
-    DeleteOrDetach(
-        admin, remove, detach,
-        [finish = std::move(finish)](const absl::StatusOr<ChangeAnswer>& answer) mutable {
-          if (!answer.ok()) return finish(answer.status());
-          finish(Render([answer = *answer] { return RenderChange(answer); }));
-        });
+    const metadata::Caller caller = finish.caller();
+    auto take = [finish = std::move(finish)](const absl::StatusOr<ChangeAnswer>& answer) mutable {
+      if (!answer.ok()) return finish(answer.status());
+      finish(Render([answer = *answer] { return RenderChange(answer); }));
+    };
+    DeleteOrDetach(admin, remove, detach, Done(std::move(take), caller));
   });
 }
 
