@@ -40,6 +40,7 @@ void Leader::DeleteExpiredSnapshots(Instant now) {
   wall_seconds_ = wall;
   ticked_at_ = now;
   if (expiring_ || now < expire_from_ || !state_.initialized()) return;
+  if (state_.cluster().restoring()) return;
   Command command;
   DeleteExpired& expired = *command.mutable_delete_expired();
   expired.set_now_seconds(wall);

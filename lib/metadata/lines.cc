@@ -229,6 +229,7 @@ bool State::GoesByItself(const Volume& snapshot) const {
 
 // Removes the layer if nobody needs it any more, then those that only it needed.
 void State::Collect(uint64_t lineage, uint32_t layer, Outcome& out) {
+  if (cluster_.restoring()) return;  // at its end all is looked at
   while (layer != 0) {
     const LayerRecord* record = layers_.Find({lineage, layer});
     if (record == nullptr) return;

@@ -100,6 +100,7 @@ absl::Status State::Dispatch(const Command& command, Outcome& out) {
     return absl::FailedPreconditionError(
         "there is no cluster yet; make one with 'storpoolctl metadata init'");
   }
+  SP_RETURN_IF_ERROR(CheckRestored(command));
   switch (command.what_case()) {
     case Command::kInit:
       return Do(command.init(), out);

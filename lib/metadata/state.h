@@ -191,6 +191,10 @@ class State {
   Result ForgetClient(uint32_t id, Outcome& out);
   Result Do(const LinesFound& c, Outcome& out);
   void TakeFound(const Line& found, Outcome& out);
+  void TakeRemoved(uint64_t lineage, const RemovedLayer& found, uint32_t version, Outcome& out);
+  void ForgetSnapshot(uint64_t id, Outcome& out);
+  void OpenSealed(Outcome& out);
+  absl::Status CheckRestored(const Command& command) const;
   void NoLongerAwait(uint32_t node, Outcome& out);
   Result Do(const EjectDisk& c, Outcome& out);
   Result Do(const UpdateDisk& c, Outcome& out);
