@@ -27,6 +27,7 @@ absl::Status FromMetadata(const grpc::Status& status) {
 
 std::unique_ptr<Admin::Stub> StubFor(const std::string& address) {
   grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);  // metadata is near; a proxy is for elsewhere
   // gRPC's own back-off would outlast a restart of metadata.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   return Admin::NewStub(

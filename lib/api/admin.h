@@ -4,7 +4,8 @@
 // Every command is one call: it answers from the state, or proposes one command to metadata's log
 // and answers when that was applied; so a change is done whole or not at all. Errors carry
 // StorPool's names (lib/metadata/errors.h) and a sentence that names the thing and the way out.
-// Reactor thread of the metadata only; `done` may be called from within the call.
+// What a command waits for is given up when its caller goes (done.h). Reactor thread of the
+// metadata only; `done` may be called from within the call.
 #pragma once
 
 #include <functional>
@@ -15,15 +16,13 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
+#include "lib/api/done.h"
 #include "lib/env/clock.h"
 #include "lib/metadata/errors.h"
 #include "lib/metadata/leader.h"
 #include "proto/admin.pb.h"
 
 namespace storpool::api {
-
-template <class Answer>
-using Done = absl::AnyInvocable<void(absl::StatusOr<Answer>)>;
 
 class Admin {
  public:

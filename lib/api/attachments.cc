@@ -1,5 +1,6 @@
 // Commands about attachments.
 #include <algorithm>
+#include <map>
 #include <set>
 #include <string>
 #include <utility>
@@ -32,6 +33,7 @@ void Admin::Call(const AttachRequest& request, Done<AttachAnswer> done) {
     AttachAnswer answer;
     answer.set_generation(r->generation());
     if (request.no_wait()) return done(std::move(answer));
+    metadata::Caller caller = done.caller();
     auto settled = [key](const metadata::State& s, const metadata::LiveView&) {
       const auto it = s.attachments().find(key);
       return it == s.attachments().end() || !it->second.attachment().device().empty();
@@ -51,7 +53,8 @@ void Admin::Call(const AttachRequest& request, Done<AttachAnswer> done) {
       answer.set_device(it->second.attachment().device());
       done(std::move(answer));
     };
-    leader_.WaitUntil(settled, Duration::Seconds(request.timeout_seconds()), std::move(report));
+    leader_.WaitUntil(settled, Duration::Seconds(request.timeout_seconds()), std::move(report),
+                      std::move(caller));
   };
   leader_.Propose(std::move(command), std::move(wait));
 }
@@ -88,6 +91,7 @@ void Admin::Call(const DetachRequest& request, Done<ChangeAnswer> done) {
     if (!r.ok()) return done(r.status());
     ChangeAnswer answer;
     answer.set_generation(r->generation());
+    metadata::Caller caller = done.caller();
     auto settled = [refused, gone](const metadata::State& s, const metadata::LiveView&) {
       return gone(s) || refused(s) != s.attachments().end();
     };
@@ -99,7 +103,7 @@ void Admin::Call(const DetachRequest& request, Done<ChangeAnswer> done) {
       done(it == state().attachments().end() ? metadata::BusyForNow("the detach is under way")
                                              : metadata::Busy(it->second.detach_error()));
     };
-    leader_.WaitUntil(settled, Duration(), std::move(report));
+    leader_.WaitUntil(settled, Duration(), std::move(report), std::move(caller));
   };
   leader_.Propose(std::move(command), std::move(wait));
 }
@@ -123,13 +127,17 @@ bool IsReassigned(const ReassignRequest& request, WaitFor what, const metadata::
     const absl::StatusOr<Volume> volume = state.FindVolume(entry.volume());
     if (!volume.ok()) continue;  // deleted meanwhile
     const std::set<uint32_t> detach(entry.detach().begin(), entry.detach().end());
-    std::set<uint32_t> wanted(entry.rw().begin(), entry.rw().end());
-    wanted.insert(entry.ro().begin(), entry.ro().end());
+    std::map<uint32_t, Rights> wanted;
+    for (const uint32_t client : entry.ro()) wanted[client] = READ_ONLY;
+    for (const uint32_t client : entry.rw()) wanted[client] = READ_WRITE;
     auto it = state.attachments().lower_bound(Key(volume->id(), 0));
     for (; it != state.attachments().end() && it->first.first == volume->id(); ++it) {
       const uint32_t client = static_cast<uint32_t>(it->first.second);
+      const Attachment& a = it->second.attachment();
+      const auto named = wanted.find(client);
+      const bool changes = named != wanted.end() && (a.detaching() || a.rights() != named->second);
       const bool leaves =
-          detach.contains(client) || (entry.detach_all() && !wanted.contains(client));
+          detach.contains(client) || changes || (entry.detach_all() && named == wanted.end());
       if (leaves && !it->second.detach_error().empty()) {
         *refused = it->second.detach_error();
         return true;
@@ -137,7 +145,7 @@ bool IsReassigned(const ReassignRequest& request, WaitFor what, const metadata::
       if (leaves) return false;
     }
     if (what == WaitFor::kDetached) continue;
-    for (const uint32_t client : wanted) {
+    for (const auto& [client, rights] : wanted) {
       const auto attached = state.attachments().find(Key(volume->id(), client));
       if (attached == state.attachments().end()) continue;  // detached again meanwhile
       if (!attached->second.attachment().device().empty()) continue;
@@ -161,6 +169,7 @@ void Admin::Call(const ReassignRequest& request, Done<ChangeAnswer> done) {
     const WaitFor what = !request.wait() ? WaitFor::kDetached
                          : missing       ? WaitFor::kAll
                                          : WaitFor::kClientsThere;
+    metadata::Caller caller = done.caller();
     auto settled = [request, what](const metadata::State& s, const metadata::LiveView& l) {
       std::string refused;
       return IsReassigned(request, what, s, l, &refused);
@@ -173,7 +182,8 @@ void Admin::Call(const ReassignRequest& request, Done<ChangeAnswer> done) {
       if (waited.ok()) return done(std::move(answer));
       done(metadata::BusyForNow("not everything is attached in time; it goes on; see attach list"));
     };
-    leader_.WaitUntil(settled, Duration::Seconds(request.timeout_seconds()), std::move(report));
+    leader_.WaitUntil(settled, Duration::Seconds(request.timeout_seconds()), std::move(report),
+                      std::move(caller));
   };
   leader_.Propose(std::move(command), std::move(wait));
 }
@@ -208,6 +218,7 @@ void Admin::Call(const ClientStatusRequest& request, Done<ClientStatusAnswer> do
     return answer;
   };
   if (!request.wait()) return done(all(state(), live()));
+  metadata::Caller caller = done.caller();
   leader_.WaitUntil(
       [all](const metadata::State& s, const metadata::LiveView& l) {
         const ClientStatusAnswer answer = all(s, l);
@@ -215,7 +226,8 @@ void Admin::Call(const ClientStatusRequest& request, Done<ClientStatusAnswer> do
                                     [](const auto& c) { return c.status() == "updating"; });
       },
       Duration(),
-      [this, all, done = std::move(done)](absl::Status) mutable { done(all(state(), live())); });
+      [this, all, done = std::move(done)](absl::Status) mutable { done(all(state(), live())); },
+      std::move(caller));
 }
 
 }  // namespace storpool::api

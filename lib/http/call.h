@@ -14,6 +14,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "lib/api/admin.h"
+#include "lib/api/done.h"
 #include "lib/http/message.h"
 #include "lib/json/changes.h"
 #include "lib/json/json.h"
@@ -31,7 +32,7 @@ struct Input {
 
 // Makes the `data` of the answer; HTTP server's thread.
 using Render = absl::AnyInvocable<Json()>;
-using Finish = absl::AnyInvocable<void(absl::StatusOr<Render> result)>;
+using Finish = api::Done<Render>;
 // Runs the commands; reactor thread.
 using Run = absl::AnyInvocable<void(api::Admin& admin, Finish finish)>;
 
@@ -51,13 +52,15 @@ template <class Answer, class Request, class ToJson>
 Run Ask(Request request, ToJson to_json) {
   return [request = std::move(request), to_json = std::move(to_json)](api::Admin& admin,
                                                                       Finish finish) mutable {
-    admin.Call(request, [to_json = std::move(to_json),
-                         finish = std::move(finish)](absl::StatusOr<Answer> answer) mutable {
+    metadata::Caller caller = finish.caller();
+    auto take = [to_json = std::move(to_json),
+                 finish = std::move(finish)](absl::StatusOr<Answer> answer) mutable {
       if (!answer.ok()) return finish(answer.status());
       finish(Render([to_json = std::move(to_json), answer = *std::move(answer)]() mutable -> Json {
         return to_json(answer);
       }));
-    });
+    };
+    admin.Call(request, {std::move(take), std::move(caller)});
   };
 }
 
@@ -90,12 +93,12 @@ void AskNext(api::Admin& admin, std::shared_ptr<Gathering<ToJson, Requests, Answ
     all->finish(Render([all]() -> Json { return std::apply(all->to_json, all->answers); }));
   } else {
     using Answer = std::tuple_element_t<index, Answers>;
-    admin.Call(std::get<index>(all->requests),
-               [&admin, all](absl::StatusOr<Answer> answer) mutable {
-                 if (!answer.ok()) return all->finish(answer.status());
-                 std::get<index>(all->answers) = *std::move(answer);
-                 AskNext<index + 1>(admin, std::move(all));
-               });
+    auto take = [&admin, all](absl::StatusOr<Answer> answer) mutable {
+      if (!answer.ok()) return all->finish(answer.status());
+      std::get<index>(all->answers) = *std::move(answer);
+      AskNext<index + 1>(admin, std::move(all));
+    };
+    admin.Call(std::get<index>(all->requests), {std::move(take), all->finish.caller()});
   }
 }
 

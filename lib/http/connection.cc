@@ -124,6 +124,7 @@ class StreamConnection final : public Connection,
     request_.body = std::move(parser_.get().body());
     Lowest().expires_never();
     Watch();
+    request_.caller = Self();
     plan_.options->handle(std::move(request_), MakeReply());
   }
 

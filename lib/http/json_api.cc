@@ -66,13 +66,14 @@ void JsonApi::Handle(Request request, Reply reply) const {
     return reply([response = std::move(*refusal)]() mutable { return std::move(response); });
   }
   ReadyCall& call = std::get<ReadyCall>(read);
-  Finish finish = [this, all = call.all_clusters,
-                   reply = std::move(reply)](absl::StatusOr<Render> render) mutable {
+  auto answer = [this, all = call.all_clusters,
+                 reply = std::move(reply)](absl::StatusOr<Render> render) mutable {
     reply([this, all, generation = generation_(), render = std::move(render)]() mutable {
       if (!render.ok()) return ErrorOf(render.status(), generation);
       return Rendered(*std::move(render), generation, all);
     });
   };
+  Finish finish(std::move(answer), metadata::Caller(request.caller));
   reactor_.Post([this, run = std::move(call.run), finish = std::move(finish)]() mutable {
     run(admin_, std::move(finish));
   });

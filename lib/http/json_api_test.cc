@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <memory>
 #include <optional>
 #include <regex>
 #include <set>
@@ -68,6 +69,22 @@ class JsonApiTest : public testing::Test {
   api::Admin admin_;
   JsonApi api_;
 };
+
+TEST_F(JsonApiTest, ACallWhoseCallerGoesWaitsForNothing) {
+  cluster_.AddClient(2);
+  cluster_.client(2).Kill(true);
+  Post("VolumeCreate", R"({"name":"v","size":1048576,"replication":3,"placeAll":"default"})");
+  auto caller = std::make_shared<const bool>();
+  bool answered = false;
+  api_.Handle({{Method::kPost, "/ctrl/1.0/VolumesReassignWait", ""},
+               R"({"reassign":[{"volume":"v","rw":[2]}]})", caller},
+              [&](MakeResponse) { answered = true; });
+  cluster_.Run(Duration::Seconds(5));
+  EXPECT_FALSE(answered);
+  caller.reset();
+  cluster_.Run(Duration::Seconds(1));
+  EXPECT_TRUE(answered);
+}
 
 TEST_F(JsonApiTest, OnlyTheTokenIsAdmitted) {
   Head head{Method::kGet, "/ctrl/1.0/DisksList", "Storpool v1:secret token"};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,6 +22,8 @@ struct Head {
 struct Request {
   Head head;
   std::string body;
+  // Expires when nobody waits for the response any more.
+  std::weak_ptr<const void> caller = {};
 };
 
 struct Response {

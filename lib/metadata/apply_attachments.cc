@@ -48,14 +48,18 @@ absl::Status State::CheckAttach(const Volume& volume, uint32_t client, Rights ri
     return ObjectExists(absl::StrCat(Called(volume), " is attached to client ", client,
                                      " with other rights; detach it first"));
   }
-  if (rights == READ_WRITE && HasOperation(volume.lineage())) {  // it holds those that it knows
-    return BusyForNow(absl::StrCat("a snapshot of ", Called(volume), " is being made; try again"));
-  }
+  SP_RETURN_IF_ERROR(CheckWriter(volume, rights));
   const auto used =
       std::distance(by_client_.lower_bound({client, 0}), by_client_.lower_bound({client + 1, 0}));
   if (used < static_cast<int64_t>(kAttachmentsPerClientMax)) return absl::OkStatus();
   return InvalidParam(absl::StrCat("client ", client, " has ", kAttachmentsPerClientMax,
                                    " attachments, no more are possible"));
+}
+
+// An operation holds the writers that it knows.
+absl::Status State::CheckWriter(const Volume& volume, Rights rights) const {
+  if (rights != READ_WRITE || !HasOperation(volume.lineage())) return absl::OkStatus();
+  return BusyForNow(absl::StrCat("a snapshot of ", Called(volume), " is being made; try again"));
 }
 
 void State::AddAttachment(Volume volume, uint32_t client, Rights rights, bool waits, Outcome& out) {
@@ -76,9 +80,8 @@ void State::AddAttachment(Volume volume, uint32_t client, Rights rights, bool wa
   record.set_waits(waits);
   // No session of this client on this volume is left: the last detach has fenced it. After a
   // restore there may be one, unknown here; then the raise comes first (R22).
-  a.set_granted(!cluster_.restoring() && !waits);
-  a.set_layer(waits ? 0 : LayerFor(volume, rights));
-  if (a.granted()) SetFloors(a);
+  if (!waits) Grant(record);
+  if (!waits && !cluster_.restoring()) SetFloors(a);
   volume.set_next_generation(volume.next_generation() + 1);
   PutVolume(volume);
   PutAttachment(record);
@@ -89,6 +92,32 @@ void State::AddAttachment(Volume volume, uint32_t client, Rights rights, bool wa
 uint32_t State::LayerFor(const Volume& volume, Rights rights) const {
   if (volume.snapshot()) return volume.layer();
   return rights == READ_WRITE ? NewestLayer(volume.lineage()) : 0;
+}
+
+// From now on, in the newest layer. While a snapshot of a group is being made a writer waits for
+// its end: in the new layer of its volume it would be ahead of those that still write the old
+// layers of theirs (9.3).
+void State::Grant(AttachmentRecord& record) const {
+  Attachment& a = *record.mutable_attachment();
+  const Volume& volume = *volumes_.Find(a.volume());
+  const auto operation = operations_of_.find(volume.lineage());
+  record.set_held_back(a.rights() == READ_WRITE && operation != operations_of_.end() &&
+                       operations_.Find(operation->second)->snapshots_size() > 1);
+  a.set_granted(!record.held_back());
+  a.set_layer(LayerFor(volume, a.rights()));
+}
+
+void State::GrantHeldBack(uint64_t volume, Outcome& out) {
+  std::vector<AttachmentRecord> waiting;
+  auto it = attachments_.all().lower_bound({volume, 0});
+  for (; it != attachments_.all().end() && it->first.first == volume; ++it) {
+    if (it->second.held_back()) waiting.push_back(it->second);
+  }
+  for (AttachmentRecord& record : waiting) {
+    Grant(record);
+    PutAttachment(record);
+    Touch(SectionOf(record.attachment().client()), out);
+  }
 }
 
 absl::Status State::Do(const Attach& c, Outcome& out) {
@@ -103,18 +132,26 @@ absl::Status State::Do(const Attach& c, Outcome& out) {
   return absl::OkStatus();
 }
 
-// By value: what it is of changes here.
-void State::BeginDetach(Attachment a, bool force, Outcome& out) {
+// With `next` it is attached again afterwards, with these rights. By value: what it is of changes
+// here.
+void State::BeginDetach(Attachment a, bool force, Rights next, Outcome& out) {
   AttachmentRecord record = *attachments_.Find({a.volume(), a.client()});
   if (record.waits()) {  // it never had a session
     RemoveAttachment(a.volume(), a.client(), out);
+    AttachNext(a.volume(), a.client(), next, out);
     return;
   }
   record.clear_detach_error();  // of an earlier try
+  record.set_next_rights(next);
   if (!force) record.mutable_attachment()->set_detaching(true);
   PutAttachment(record);
   if (force) return StartFence(a, FenceRecord::FORCE_DETACH, out);
   Touch(SectionOf(a.client()), out);
+}
+
+void State::AttachNext(uint64_t volume, uint32_t client, Rights next, Outcome& out) {
+  if (next == RIGHTS_UNSPECIFIED) return;
+  AddAttachment(*volumes_.Find(volume), client, next, IsBeingDetached(volume), out);
 }
 
 absl::Status State::Do(const Detach& c, Outcome& out) {
@@ -130,7 +167,7 @@ absl::Status State::Do(const Detach& c, Outcome& out) {
     return ObjectDoesNotExist(
         absl::StrCat(Called(*volume), " is not attached to client ", c.client()));
   }
-  for (const Attachment& a : chosen) BeginDetach(a, c.force(), out);
+  for (const Attachment& a : chosen) BeginDetach(a, c.force(), RIGHTS_UNSPECIFIED, out);
   BumpGeneration(out);
   return absl::OkStatus();
 }
@@ -166,7 +203,12 @@ absl::StatusOr<State::Move> State::PlanMove(const ReassignRequest::One& entry) c
   for (auto& [client, rights] : move.attach) {
     const absl::StatusOr<Rights> possible = RightsFor(*volume, rights);
     if (!possible.ok()) return possible.status();
-    SP_RETURN_IF_ERROR(CheckAttach(*volume, client, *possible));
+    const AttachmentRecord* known = attachments_.Find({volume->id(), client});
+    const bool other = known != nullptr && !known->attachment().detaching() &&
+                       known->attachment().rights() != *possible;
+    SP_RETURN_IF_ERROR(other ? CheckWriter(*volume, *possible)
+                             : CheckAttach(*volume, client, *possible));
+    if (other) move.change[client] = *possible;
   }
   std::erase_if(move.attach, [&](const auto& wanted) {
     return attachments_.contains({volume->id(), wanted.first});  // it is so already
@@ -198,13 +240,17 @@ absl::Status State::Do(const Reassign& c, Outcome& out) {
   bool changed = false;
   for (const Move& move : moves) {
     for (uint32_t client : move.detach) {
-      BeginDetach(attachments_.Find({move.volume, client})->attachment(), move.force, out);
+      BeginDetach(attachments_.Find({move.volume, client})->attachment(), move.force,
+                  RIGHTS_UNSPECIFIED, out);
+    }
+    for (const auto& [client, rights] : move.change) {
+      BeginDetach(attachments_.Find({move.volume, client})->attachment(), move.force, rights, out);
     }
     const bool waits = IsBeingDetached(move.volume);
     for (const auto& [client, rights] : move.attach) {
       AddAttachment(*volumes_.Find(move.volume), client, rights, waits, out);
     }
-    changed = changed || !move.detach.empty() || !move.attach.empty();
+    changed = changed || !move.detach.empty() || !move.attach.empty() || !move.change.empty();
   }
   if (changed) BumpGeneration(out);
   return absl::OkStatus();
@@ -235,6 +281,7 @@ absl::Status State::Do(const AttachmentChanged& c, Outcome& out) {
   if (refused) {
     a.set_detaching(false);
     record.set_detach_error(c.error());
+    record.clear_next_rights();
   }
   a.set_device(c.attached() ? c.device() : "");
   PutAttachment(record);
@@ -262,9 +309,8 @@ void State::GrantWaiting(uint64_t volume, Outcome& out) {
   for (AttachmentRecord& record : waiting) {
     Attachment& a = *record.mutable_attachment();
     record.set_waits(false);
-    a.set_granted(!cluster_.restoring());
-    if (a.granted()) SetFloors(a);
-    a.set_layer(LayerFor(*volumes_.Find(volume), a.rights()));
+    Grant(record);
+    if (!cluster_.restoring()) SetFloors(a);
     PutAttachment(record);
     if (cluster_.restoring()) StartFence(a, FenceRecord::GRANT, out);
     Touch(SectionOf(a.client()), out);
@@ -292,6 +338,7 @@ void State::StartFence(Attachment attachment, FenceRecord::Purpose purpose, Outc
   DropFencesOf(attachment.volume(), attachment.client());
   a.set_generation(volume.next_generation());
   a.set_granted(false);
+  record.clear_held_back();
   a.clear_floors();
   a.clear_device();
   if (!grant) a.set_detaching(true);
@@ -355,20 +402,20 @@ absl::Status State::Do(const FenceDone& c, Outcome& out) {
   const uint64_t volume = fence.raise().volume();
   const uint32_t client = fence.raise().client();
   if (IsDetach(fence)) {
+    const Rights next = attachments_.Find({volume, client})->next_rights();
     RemoveAttachment(volume, client, out);
+    AttachNext(volume, client, next, out);
     GrantWaiting(volume, out);
     BumpGeneration(out);
     return absl::OkStatus();
   }
   AttachmentRecord record = *attachments_.Find({volume, client});
   const uint32_t before = record.attachment().layer();
-  record.mutable_attachment()->set_granted(true);
-  record.mutable_attachment()->set_layer(
-      LayerFor(*volumes_.Find(volume), record.attachment().rights()));
+  Grant(record);
   *record.mutable_attachment()->mutable_floors() = fence.floors();
   PutAttachment(record);
   Touch(SectionOf(client), out);
-  if (before != 0) Collect(volumes_.Find(volume)->lineage(), before, out);
+  if (before != 0) Collect(volumes_.Find(volume)->lineage(), before, Why::kOther, out);
   return absl::OkStatus();
 }
 
@@ -406,7 +453,7 @@ void State::RemoveAttachment(uint64_t volume, uint32_t client, Outcome& out) {
   by_client_.erase({client, volume});
   FindBehind(volume);
   Touch(SectionOf(client), out);
-  if (layer != 0) Collect(volumes_.Find(volume)->lineage(), layer, out);
+  if (layer != 0) Collect(volumes_.Find(volume)->lineage(), layer, Why::kOther, out);
 }
 
 void State::DropFencesOf(uint64_t volume, uint32_t client) {

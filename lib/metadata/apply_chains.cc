@@ -180,6 +180,9 @@ absl::Status State::Do(const ChangeMembers& c, Outcome& out) {
   }
   for (const auto& disk : c.disks_out()) {
     DiskBecomes(disk.disk(), disk.state(), disk.reason(), c.now_seconds(), out);
+    DiskRecord record = *disks_.Find(disk.disk());
+    record.set_failed_incarnation(record.disk().incarnation());
+    disks_.Put(disk.disk(), record);
   }
   for (const ChainDesired& d : c.desired()) {
     const ChainRecord* known = chains_.Find(d.chain());

@@ -84,7 +84,7 @@ absl::Status State::Do(const RevertVolume& c, Outcome& out) {
     BeginLine(std::move(line), volume, out);
     PutVolume(volume);
     fills_.Erase(before);
-    Collect(before, newest, out);
+    Collect(before, newest, Why::kOther, out);
   }
   out.result.set_id(volume.id());
   BumpGeneration(out);

@@ -30,6 +30,12 @@ bool Uses(const Policy& policy, const std::string& group) {
          policy.place_tail() == group;
 }
 
+bool Serves(const ChainConfig& config, uint32_t disk) {
+  return std::ranges::any_of(config.members(), [disk](const ChainMember& m) {
+    return m.disk() == disk && m.role() == CHAIN_ROLE_SERVING;
+  });
+}
+
 std::string Called(const Disk& disk) { return absl::StrCat("disk ", disk.id()); }
 
 }  // namespace
@@ -127,7 +133,7 @@ absl::Status State::Do(const NodeJoined& c, Outcome& out) {
   return absl::OkStatus();
 }
 
-void State::TakeDisk(const NodeJoined& c, const DiskHere& here, Outcome&) {
+void State::TakeDisk(const NodeJoined& c, const DiskHere& here, Outcome& out) {
   const DiskRecord* known = disks_.Find(here.id());
   DiskRecord record;
   if (known != nullptr) record = *known;
@@ -151,6 +157,22 @@ void State::TakeDisk(const NodeJoined& c, const DiskHere& here, Outcome&) {
   }
   record.set_damaged(here.damaged());
   disks_.Put(here.id(), record);
+  if (known == nullptr && !cluster_.restoring()) ForgetContent(here, out);
+}
+
+// A disk that is not known, or was forgotten, is a new one (5.5g): what it has of a chain was not
+// waited for meanwhile. Only what it serves of the last opened config may still be the newest.
+void State::ForgetContent(const DiskHere& here, Outcome& out) {
+  for (const ChainHere& held : here.chains()) {
+    const ChainRecord* chain = chains_.Find(held.chain());
+    if (chain == nullptr) continue;
+    const NamedConfig& config = chain->config();
+    const bool serves =
+        Serves(config.named(), here.id()) || Serves(config.last_opened(), here.id());
+    if (serves) continue;
+    PutFormer(here.id(), held.chain());
+    out.events.disks_with_drops.insert(here.id());
+  }
 }
 
 void State::TakeHighest(const NodeJoined& c) {

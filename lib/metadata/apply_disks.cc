@@ -54,6 +54,11 @@ absl::Status State::Do(const EjectDisk& c, Outcome& out) {
     return Busy(absl::StrCat("disk ", c.disk(), " is out by itself (", record.disk().state_reason(),
                              "); restart node ", record.disk().node(), ", which tests it"));
   }
+  if (record.failed_incarnation() == record.disk().incarnation()) {
+    return Busy(absl::StrCat("disk ", c.disk(), " has failed meanwhile (",
+                             record.disk().state_reason(), "); restart node ", record.disk().node(),
+                             ", which tests it, then take it back"));
+  }
   record.set_ejected_by_operator(false);
   const Node* node = nodes_.Find(record.disk().node());
   // It is as its node left it: nothing was read or written meanwhile.

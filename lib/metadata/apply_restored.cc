@@ -155,7 +155,7 @@ void State::NoLongerAwait(uint32_t node, Outcome& out) {
   std::vector<Pair> layers;  // nothing was collected so far
   for (const auto& [key, layer] : layers_.all()) layers.push_back(key);
   for (const auto& [lineage, layer] : layers) {
-    Collect(lineage, static_cast<uint32_t>(layer), out);
+    Collect(lineage, static_cast<uint32_t>(layer), Why::kOther, out);
   }
 }
 

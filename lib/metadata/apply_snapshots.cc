@@ -179,6 +179,7 @@ void State::EndOperation(const OperationRecord& record, Outcome& out) {
   }
   names_.erase(record.clone().create().name());
   operations_.Erase(record.id());
+  for (const auto& one : record.snapshots()) GrantHeldBack(one.volume(), out);
   out.events.operations_over.push_back(record.id());
 }
 
@@ -223,7 +224,7 @@ absl::Status State::Do(const AbortSnapshots& c, Outcome& out) {
   EndOperation(record, out);
   // The old layers are internal ones now; they go as soon as no session writes them.
   for (const auto& one : record.snapshots()) {
-    Collect(one.snapshot().lineage(), one.snapshot().layer(), out);
+    Collect(one.snapshot().lineage(), one.snapshot().layer(), Why::kOther, out);
   }
   BumpGeneration(out);
   return absl::OkStatus();
@@ -241,7 +242,7 @@ absl::Status State::Do(const SessionMoved& c, Outcome& out) {
   record.mutable_attachment()->set_layer(c.layer());
   PutAttachment(record);
   Touch(absl::StrCat("attachments/", c.client()), out);
-  Collect(lineage, before, out);
+  Collect(lineage, before, Why::kOther, out);
   out.result.set_changed(true);
   return absl::OkStatus();
 }

@@ -33,7 +33,8 @@ absl::StatusOr<State::NewVolume> State::PlanVolume(const CreateVolume& c,
   volume.set_size_bytes(create.size_bytes());
   if (volume.size_bytes() == 0) {
     // A parent that is named gives its size; that of a template may be smaller than its volumes.
-    if (t != nullptr && create.parent().empty()) volume.set_size_bytes(t->size_bytes());
+    const bool named = !create.parent().empty() || !create.base_on().empty();
+    if (t != nullptr && !named) volume.set_size_bytes(t->size_bytes());
     if (parent != nullptr && volume.size_bytes() == 0) volume.set_size_bytes(parent->size_bytes());
   }
   if (volume.size_bytes() == 0) {
@@ -201,6 +202,10 @@ absl::Status State::CheckResize(const Volume& volume, uint64_t size_bytes, bool 
                                      " bytes; to cut off what is beyond ", size_bytes,
                                      " for ever, say shrinkOk"));
   }
+  if (size_bytes % kBlockBytes != 0) {  // what lies beyond is cut off by whole blocks
+    return InvalidParam(absl::StrCat("volume ", NameOf(volume), " shrinks to a multiple of ",
+                                     kBlockBytes, " bytes, not to ", size_bytes));
+  }
   return CheckOneWriter(volume);
 }
 
@@ -217,7 +222,7 @@ void State::Resize(Volume& volume, uint64_t size_bytes, Outcome& out) {
     // A new layer with the smaller cut; the old one is merged into it when no session writes it any
     // more, and what lies beyond the cut is freed then (4.7).
     AddLayer(volume, size_bytes, out);
-    Collect(lineage, newest, out);
+    Collect(lineage, newest, Why::kOther, out);
   }
   volume.set_size_bytes(size_bytes);
 }
@@ -247,7 +252,7 @@ absl::Status State::Do(const DeleteVolume& c, Outcome& out) {
   }
   EraseVolume(volume->id());
   fills_.Erase(volume->lineage());
-  Collect(volume->lineage(), NewestLayer(volume->lineage()), out);
+  Collect(volume->lineage(), NewestLayer(volume->lineage()), Why::kChildDeleted, out);
   BumpGeneration(out);
   return absl::OkStatus();
 }
@@ -257,7 +262,7 @@ absl::Status State::Do(const DeleteVolume& c, Outcome& out) {
 void State::DeleteSnapshot(Volume snapshot, Outcome& out) {
   snapshot.set_deleted(true);
   PutVolume(snapshot);
-  Collect(snapshot.lineage(), snapshot.layer(), out);
+  Collect(snapshot.lineage(), snapshot.layer(), Why::kChildDeleted, out);
   BumpGeneration(out);
 }
 

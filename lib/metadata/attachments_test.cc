@@ -1,6 +1,8 @@
 // Attachments, sessions and the fences between them (5.8, 5.9, S2), and deleting volumes.
 #include <gtest/gtest.h>
 
+#include <memory>
+
 #include "lib/metadata/errors.h"
 #include "lib/metadata/fake_cluster.h"
 
@@ -234,6 +236,65 @@ TEST_F(AttachmentsTest, AMoveGrantsOnlyWhenTheFormerSessionIsFenced) {
   EXPECT_FALSE(cluster.Do(move)->changed());  // it is so already
 }
 
+// As a host does that gives a volume to the next one and goes on reading it.
+TEST_F(AttachmentsTest, AMoveChangesRightsByANewSession) {
+  ASSERT_TRUE(Attach(1).ok());
+  cluster.AddClient(2);
+  cluster.Run(Duration::Millis(200));
+  const uint64_t before = cluster.client(1).Find("v")->generation();
+  Command move;
+  ReassignRequest::One& entry = *move.mutable_reassign()->add_entries();
+  entry.set_volume("v");
+  entry.add_ro(1);
+  entry.add_rw(2);
+  cluster.node(2).raises = false;
+  ASSERT_TRUE(cluster.Do(move).ok());
+  cluster.Run(Duration::Millis(500));
+  EXPECT_FALSE(cluster.client(1).Find("v")->granted());
+  EXPECT_FALSE(cluster.client(2).Find("v")->granted());
+  cluster.node(2).raises = true;
+  cluster.Run(Duration::Seconds(2));
+  const Attachment* reader = cluster.client(1).Find("v");
+  ASSERT_NE(reader, nullptr);
+  EXPECT_EQ(reader->rights(), READ_ONLY);
+  EXPECT_TRUE(reader->granted());
+  EXPECT_GT(reader->generation(), before);
+  EXPECT_TRUE(cluster.client(2).Find("v")->granted());
+  EXPECT_FALSE(cluster.Do(move)->changed());
+  // Back, as one entry that detaches the other.
+  entry.clear_ro();
+  entry.clear_rw();
+  entry.add_rw(1);
+  entry.set_detach_all(true);
+  entry.set_force(true);
+  ASSERT_TRUE(cluster.Do(move).ok());
+  cluster.Run(Duration::Seconds(2));
+  EXPECT_EQ(cluster.client(1).Find("v")->rights(), READ_WRITE);
+  EXPECT_TRUE(cluster.client(1).Find("v")->granted());
+  EXPECT_EQ(cluster.client(2).Find("v"), nullptr);
+}
+
+TEST_F(AttachmentsTest, RightsOfAnOpenDeviceStay) {
+  ASSERT_TRUE(Attach(1).ok());
+  cluster.client(1).holds_open = "v";
+  Command move;
+  move.mutable_reassign()->add_entries()->set_volume("v");
+  move.mutable_reassign()->mutable_entries(0)->add_ro(1);
+  ASSERT_TRUE(cluster.Do(move).ok());
+  cluster.Run(Duration::Millis(500));
+  EXPECT_EQ(cluster.client(1).Find("v")->rights(), READ_WRITE);
+  EXPECT_TRUE(cluster.client(1).Find("v")->granted());
+  // An order to go, given later, does not bring it back.
+  cluster.client(1).holds_open = "";
+  cluster.node(2).raises = false;
+  ASSERT_TRUE(cluster.Do(move).ok());
+  cluster.Run(Duration::Millis(200));
+  ASSERT_TRUE(Detach(1, false).ok());
+  cluster.node(2).raises = true;
+  cluster.Run(Duration::Seconds(2));
+  EXPECT_EQ(cluster.client(1).Find("v"), nullptr);
+}
+
 TEST_F(AttachmentsTest, AMoveOfAnOpenDeviceIsOffAsAWhole) {
   ASSERT_TRUE(Attach(1).ok());
   cluster.AddClient(2);
@@ -276,6 +337,22 @@ TEST_F(AttachmentsTest, WaitUntilEndsWithTheConditionOrTheTime) {
   ASSERT_TRUE(Attach(1).ok());
   EXPECT_TRUE(met.ok());
   EXPECT_TRUE(absl::IsDeadlineExceeded(late));
+}
+
+TEST_F(AttachmentsTest, WaitUntilEndsWhenItsCallerGoes) {
+  absl::Status gone = absl::UnknownError(""), here = absl::UnknownError("");
+  const auto never = [](const State&, const LiveView&) { return false; };
+  auto going = std::make_shared<const bool>(), staying = std::make_shared<const bool>();
+  cluster.leader().WaitUntil(
+      never, Duration(), [&](absl::Status s) { gone = s; }, Caller(going));
+  cluster.leader().WaitUntil(
+      never, Duration(), [&](absl::Status s) { here = s; }, Caller(staying));
+  cluster.Run(Duration::Millis(500));
+  EXPECT_TRUE(absl::IsUnknown(gone));
+  going.reset();
+  cluster.Run(Duration::Millis(500));
+  EXPECT_TRUE(absl::IsCancelled(gone));
+  EXPECT_TRUE(absl::IsUnknown(here));
 }
 
 // The raise of a forced detach may rest on a name that no member has heard yet: whoever is granted

@@ -1,6 +1,7 @@
 // Chains over the life of a cluster: named, opened, lost, back, replaced, restarted.
 #include <gtest/gtest.h>
 
+#include "lib/metadata/errors.h"
 #include "lib/metadata/fake_cluster.h"
 
 namespace storpool::metadata {
@@ -168,6 +169,43 @@ TEST_F(ChainsTest, AForgottenDiskIsReplacedStepByStep) {
   EXPECT_EQ(cluster.node(2).former_chains.size(), chains_of_2);
 }
 
+// What it has was not waited for while it was forgotten: layers may be merged without it (5.5g).
+TEST_F(ChainsTest, ADiskForgottenAfterItsChainsLeftDropsWhatItHas) {
+  cluster.options.rebuild_delay = Duration::Seconds(1);
+  cluster.Standard(4, 3);
+  const size_t chains_of_2 = cluster.state().ChainsOfDisk(20).size();
+  ASSERT_GT(chains_of_2, 0u);
+  cluster.node(2).Kill(true);
+  cluster.Run(Duration::Seconds(15));
+  ASSERT_TRUE(cluster.state().ChainsOfDisk(20).empty());
+  Command forget;
+  forget.mutable_forget_disk()->set_disk(20);
+  ASSERT_TRUE(cluster.Do(forget).ok());
+  cluster.node(2).Start();
+  cluster.Run(Duration::Seconds(1));
+  EXPECT_EQ(cluster.node(2).former_chains.size(), chains_of_2);
+  EXPECT_TRUE(cluster.state().formers().empty());
+}
+
+TEST_F(ChainsTest, AForgottenMemberOfADownChainReturnsAsANewDisk) {
+  cluster.Standard(2, 2);
+  cluster.node(2).Kill(true);
+  cluster.Run(Duration::Seconds(2));
+  ASSERT_EQ(WithRole(20, CHAIN_ROLE_AWAY), 64u);
+  cluster.node(1).Kill(true);
+  cluster.Run(Duration::Seconds(1));
+  Command forget;
+  forget.mutable_forget_disk()->set_disk(20);
+  ASSERT_TRUE(cluster.Do(forget).ok());
+  cluster.node(2).Start();
+  cluster.Run(Duration::Seconds(1));
+  EXPECT_TRUE(cluster.node(2).former_chains.empty());  // only an opened config without it says so
+  cluster.node(1).Start();
+  cluster.Run(Duration::Seconds(5));
+  EXPECT_EQ(cluster.node(2).former_chains.size(), 64u);
+  EXPECT_TRUE(cluster.state().formers().empty());
+}
+
 TEST_F(ChainsTest, AnAbsentDiskIsReplacedAfterTheRebuildDelay) {
   cluster.options.rebuild_delay = Duration::Seconds(30);
   cluster.Standard(4, 2);
@@ -190,6 +228,31 @@ TEST_F(ChainsTest, AFailedDiskLeavesAndItsNodeStays) {
   EXPECT_EQ(WithRole(30, CHAIN_ROLE_AWAY), 64u);
   EXPECT_TRUE(cluster.state().FindNode(3)->up());
   EXPECT_EQ(cluster.leader().live().alarms().size(), 1u);
+}
+
+TEST_F(ChainsTest, ADiskThatFailsWhileItIsOutIsNotTakenBackInThatLife) {
+  cluster.Standard();
+  const auto eject = [&](bool readmit) {
+    Command command;
+    command.mutable_eject_disk()->set_disk(30);
+    command.mutable_eject_disk()->set_readmit(readmit);
+    return cluster.Do(command).status();
+  };
+  ASSERT_TRUE(eject(false).ok());
+  ToMetadata failed;
+  failed.mutable_disk_failed()->set_disk(30);
+  failed.mutable_disk_failed()->set_reason("read error");
+  cluster.node(3).Say(failed);
+  cluster.Run(Duration::Seconds(1));
+  EXPECT_EQ(ErrorName(eject(true)), "busy");
+  EXPECT_EQ(cluster.state().FindDisk(30)->disk().state(), Disk::EJECTED);
+  cluster.node(3).Kill(true);
+  cluster.Run(Duration::Seconds(1));
+  cluster.node(3).Start();
+  cluster.Run(Duration::Seconds(1));
+  EXPECT_TRUE(eject(true).ok());
+  cluster.Run(Duration::Seconds(2));
+  EXPECT_EQ(cluster.state().FindDisk(30)->disk().state(), Disk::UP);
 }
 
 TEST_F(ChainsTest, ALevelFailureNamesWithoutThoseItBlames) {

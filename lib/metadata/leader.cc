@@ -185,9 +185,9 @@ void Leader::Propose(Command command, Done done) {
 }
 
 void Leader::WaitUntil(Condition condition, Duration timeout,
-                       absl::AnyInvocable<void(absl::Status)> done) {
+                       absl::AnyInvocable<void(absl::Status)> done, Caller caller) {
   const Instant deadline = timeout == Duration() ? Instant::Max() : reactor_.Now() + timeout;
-  waits_.push_back({std::move(condition), deadline, std::move(done)});
+  waits_.push_back({std::move(condition), deadline, std::move(done), std::move(caller)});
   Changed();
 }
 
@@ -221,10 +221,14 @@ void Leader::CheckWaits() {
   std::vector<absl::Status> results;
   for (auto it = waits_.begin(); it != waits_.end();) {
     const auto next = std::next(it);
-    const bool holds = it->condition(state_, live_);
-    if (holds || reactor_.Now() >= it->deadline) {
-      results.push_back(holds ? absl::OkStatus()
-                              : absl::DeadlineExceededError("it did not happen in time"));
+    if (it->caller.gone()) {
+      results.push_back(absl::CancelledError("whoever waited has gone"));
+      finished.splice(finished.end(), waits_, it);
+    } else if (it->condition(state_, live_)) {
+      results.push_back(absl::OkStatus());
+      finished.splice(finished.end(), waits_, it);
+    } else if (reactor_.Now() >= it->deadline) {
+      results.push_back(absl::DeadlineExceededError("it did not happen in time"));
       finished.splice(finished.end(), waits_, it);
     }
     it = next;

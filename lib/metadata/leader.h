@@ -22,6 +22,7 @@
 #include "lib/env/log_sink.h"
 #include "lib/env/reactor.h"
 #include "lib/env/replicated_log.h"
+#include "lib/metadata/caller.h"
 #include "lib/metadata/detection.h"
 #include "lib/metadata/fence_progress.h"
 #include "lib/metadata/hold.h"
@@ -71,9 +72,10 @@ class Leader : public control::PeerHandler {
   // kFailedPrecondition before the cluster is initialised (except for init itself).
   void Propose(Command command, Done done);
   // Calls `done` with OK as soon as the condition holds (asked after every change), or with
-  // kDeadlineExceeded. A timeout of 0 waits for ever.
-  void WaitUntil(Condition condition, Duration timeout,
-                 absl::AnyInvocable<void(absl::Status)> done);
+  // kDeadlineExceeded, or with kCancelled once `caller` is seen to have gone. A timeout of 0 waits
+  // for ever.
+  void WaitUntil(Condition condition, Duration timeout, absl::AnyInvocable<void(absl::Status)> done,
+                 Caller caller = {});
 
   // What each layer (lineage, layer) of these lineages holds, counted by the nodes now.
   struct Space {
@@ -110,6 +112,7 @@ class Leader : public control::PeerHandler {
     Condition condition;
     Instant deadline;
     absl::AnyInvocable<void(absl::Status)> done;
+    Caller caller;
   };
 
   // leader.cc

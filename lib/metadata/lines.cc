@@ -215,9 +215,11 @@ bool State::Needs(uint64_t lineage, uint32_t layer) const {
   return false;
 }
 
-// Bound and transient snapshots go with what needed them.
-bool State::GoesByItself(const Volume& snapshot) const {
-  if (snapshot.deleted() || (!snapshot.bound() && !snapshot.transient())) return false;
+// Transient snapshots go with what needed them; bound ones only where their last child was deleted,
+// not where it was reverted or moved, or where somebody has only looked at them.
+bool State::GoesByItself(const Volume& snapshot, Why why) const {
+  const bool bound = snapshot.bound() && why == Why::kChildDeleted;
+  if (snapshot.deleted() || (!bound && !snapshot.transient())) return false;
   const auto attached = attachments_.all().lower_bound({snapshot.id(), 0});
   if (attached != attachments_.all().end() && attached->first.first == snapshot.id()) return false;
   for (const auto& [id, t] : templates_.all()) {
@@ -228,12 +230,12 @@ bool State::GoesByItself(const Volume& snapshot) const {
 }
 
 // Removes the layer if nobody needs it any more, then those that only it needed.
-void State::Collect(uint64_t lineage, uint32_t layer, Outcome& out) {
+void State::Collect(uint64_t lineage, uint32_t layer, Why why, Outcome& out) {
   if (cluster_.restoring()) return;  // at its end all is looked at
   while (layer != 0) {
     const LayerRecord* record = layers_.Find({lineage, layer});
     if (record == nullptr) return;
-    if (record->snapshot() != 0 && GoesByItself(*volumes_.Find(record->snapshot()))) {
+    if (record->snapshot() != 0 && GoesByItself(*volumes_.Find(record->snapshot()), why)) {
       Volume snapshot = *volumes_.Find(record->snapshot());
       snapshot.set_deleted(true);
       PutVolume(snapshot);
@@ -241,7 +243,7 @@ void State::Collect(uint64_t lineage, uint32_t layer, Outcome& out) {
     if (Needs(lineage, layer)) return;
     const uint32_t older = NextOlder(lineage, layer);
     const uint32_t newer = NextNewer(lineage, layer);
-    if (older == 0 && newer == 0) return DropLine(lineage, out);
+    if (older == 0 && newer == 0) return DropLine(lineage, why, out);
     RemoveLayer(lineage, layer, newer, out);
     if (newer != 0) return CutParent(lineage, out);
     layer = older;  // it is the newest now
@@ -268,7 +270,7 @@ void State::RemoveLayer(uint64_t lineage, uint32_t layer, uint32_t into, Outcome
 }
 
 // Nothing of it is needed any more: every disk is to drop what it has (hazard 6.10).
-void State::DropLine(uint64_t lineage, Outcome& out) {
+void State::DropLine(uint64_t lineage, Why why, Outcome& out) {
   BumpLine(lineage, out);
   Line line = *lines_.Find(lineage);
   const Line before = line;
@@ -306,7 +308,7 @@ void State::DropLine(uint64_t lineage, Outcome& out) {
   }
   if (!before.has_foreign_parent()) return;
   clones_.erase({before.parent_lineage(), before.parent_layer(), lineage});
-  Collect(before.parent_lineage(), before.parent_layer(), out);
+  Collect(before.parent_lineage(), before.parent_layer(), why, out);
 }
 
 // When it is filled, and no readable layer is older than the end of the fill (9.4).
@@ -329,7 +331,7 @@ void State::ForgetParent(uint64_t lineage, Outcome& out) {
   lines_.Put(lineage, line);
   clones_.erase({parent, layer, lineage});
   TouchVolume(line.volume(), out);
-  Collect(parent, layer, out);
+  Collect(parent, layer, Why::kOther, out);
 }
 
 absl::Status State::Do(const RetireLayers& c, Outcome& out) {

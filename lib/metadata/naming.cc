@@ -238,6 +238,7 @@ std::optional<NameChain> NamingMemory::PlanOpened(const View& view, Chain& chain
   bool change = false, lost = false, unheard = false, someone_stays = false;
   for (const ChainMember& m : view.named().members()) {
     const bool known = view.Known(m.disk());
+    const bool dropping = view.state.formers().contains({m.disk(), view.named().chain()});
     if (m.role() == CHAIN_ROLE_SERVING) {
       if (view.MayServe(m)) {
         serving.push_back(m);
@@ -248,8 +249,8 @@ std::optional<NameChain> NamingMemory::PlanOpened(const View& view, Chain& chain
       change = true;
       lost = lost || known;
       if (known) others.push_back(Made(m.disk(), CHAIN_ROLE_AWAY));
-    } else if (!known) {
-      change = true;  // forgotten: it leaves
+    } else if (!known || dropping) {
+      change = true;  // forgotten, also if it is there again: it leaves
     } else if (m.role() == CHAIN_ROLE_SYNCING) {
       const bool promoted = MayPromote(view, chain, m);
       change = change || promoted;

@@ -170,10 +170,14 @@ void Leader::Handle(PeerState& peer, const Dropped& message) {
 
 void Leader::Handle(PeerState& peer, const DiskFailed& message) {
   const DiskRecord* record = state_.FindDisk(message.disk());
-  if (!OwnsDisk(peer, message.disk()) || record->disk().state() != Disk::UP) return;
+  if (!OwnsDisk(peer, message.disk())) return;
+  const bool known = record->failed_incarnation() == record->disk().incarnation();
+  const bool in = record->disk().state() == Disk::UP;
+  // One that an operator has taken out must not come back in this life.
+  if (!in && (known || !record->ejected_by_operator())) return;
   failed_disks_[message.disk()] = message.reason();
   AddAlarm(NameOf(peer), absl::StrCat("disk ", message.disk(), " failed: ", message.reason(),
-                                      "; it leaves its chains"));
+                                      in ? "; it leaves its chains" : "; it is out already"));
   Changed();
 }
 

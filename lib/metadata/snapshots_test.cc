@@ -347,6 +347,53 @@ TEST_F(SnapshotsTest, BoundSnapshotsGoWithTheirLastChild) {
   EXPECT_FALSE(Exists("b"));
 }
 
+TEST_F(SnapshotsTest, BoundSnapshotsStayWhereNoChildIsDeleted) {
+  const auto bound = [&](const std::string& name) {
+    Command command;
+    SnapshotCreateRequest& create = *command.mutable_create_snapshots()->mutable_create();
+    create.add_volumes()->set_volume("v");
+    create.mutable_volumes(0)->set_name(name);
+    create.set_bind(true);
+    ASSERT_TRUE(cluster.Do(command).ok());
+    cluster.Run(Duration::Seconds(1));
+  };
+  bound("b1");
+  bound("b2");
+  ASSERT_TRUE(Revert("v", "b1").ok());
+  cluster.Run(Duration::Seconds(1));
+  EXPECT_TRUE(Exists("b1"));
+  EXPECT_TRUE(Exists("b2"));
+  Attach("b2", 1, READ_ONLY);  // to look at it
+  Detach("b2");
+  EXPECT_TRUE(Exists("b2"));
+}
+
+// In its volume's new layer it would be ahead of the others (9.3).
+TEST_F(SnapshotsTest, ASessionThatBeginsWhileAGroupWaitsIsGrantedAfterwards) {
+  Attach("v", 1);
+  Attach("w", 2);
+  cluster.node(2).keeps_lines = false;
+  Command command;
+  SnapshotCreateRequest& create = *command.mutable_create_snapshots()->mutable_create();
+  for (const char* name : {"v", "w"}) {
+    create.add_volumes()->set_volume(name);
+    create.mutable_volumes(create.volumes_size() - 1)->set_name(std::string("s-") + name);
+  }
+  ASSERT_TRUE(cluster.Do(command).ok());
+  cluster.client(1).Kill(true);
+  cluster.client(1).Start();
+  cluster.Run(Duration::Seconds(1));
+  ASSERT_EQ(cluster.state().operations().size(), 1u);
+  EXPECT_FALSE(At("v", 1).granted());
+  cluster.node(2).keeps_lines = true;
+  cluster.Run(Duration::Seconds(5));
+  EXPECT_TRUE(cluster.state().operations().empty());
+  EXPECT_TRUE(Exists("s-v"));
+  EXPECT_TRUE(Exists("s-w"));
+  EXPECT_TRUE(At("v", 1).granted());
+  EXPECT_EQ(At("v", 1).layer(), 2u);
+}
+
 TEST_F(SnapshotsTest, ForeignParentsInARowAreBounded) {
   std::string parent = "v";
   absl::Status last;

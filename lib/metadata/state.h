@@ -215,6 +215,7 @@ class State {
   // apply_cluster.cc
   absl::Status CheckNode(const NodeJoined& c) const;
   void TakeDisk(const NodeJoined& c, const DiskHere& here, Outcome& out);
+  void ForgetContent(const DiskHere& here, Outcome& out);
   void TakeHighest(const NodeJoined& c);
   absl::Status CheckDisks(const UpdateGroup& c) const;
   // For people: who cannot do without it.
@@ -274,10 +275,11 @@ class State {
   absl::Status CheckRoomForLayer(const Volume& volume) const;
   uint32_t AddLayer(const Volume& volume, uint64_t size_bytes, Outcome& out);
   bool Needs(uint64_t lineage, uint32_t layer) const;
-  bool GoesByItself(const Volume& snapshot) const;
-  void Collect(uint64_t lineage, uint32_t layer, Outcome& out);
+  enum class Why { kChildDeleted, kOther };
+  bool GoesByItself(const Volume& snapshot, Why why) const;
+  void Collect(uint64_t lineage, uint32_t layer, Why why, Outcome& out);
   void RemoveLayer(uint64_t lineage, uint32_t layer, uint32_t into, Outcome& out);
-  void DropLine(uint64_t lineage, Outcome& out);
+  void DropLine(uint64_t lineage, Why why, Outcome& out);
   void ForgetParent(uint64_t lineage, Outcome& out);
   void CutParent(uint64_t lineage, Outcome& out);
 
@@ -326,12 +328,17 @@ class State {
     bool force = false;
     std::vector<uint32_t> detach;
     std::map<uint32_t, Rights> attach;  // by client
+    std::map<uint32_t, Rights> change;  // those that have it with other rights
   };
   absl::StatusOr<Rights> RightsFor(const Volume& volume, Rights wanted) const;
   absl::Status CheckAttach(const Volume& volume, uint32_t client, Rights rights) const;
+  absl::Status CheckWriter(const Volume& volume, Rights rights) const;
   void AddAttachment(Volume volume, uint32_t client, Rights rights, bool waits, Outcome& out);
   uint32_t LayerFor(const Volume& volume, Rights rights) const;
-  void BeginDetach(Attachment a, bool force, Outcome& out);
+  void BeginDetach(Attachment a, bool force, Rights next, Outcome& out);
+  void Grant(AttachmentRecord& record) const;
+  void GrantHeldBack(uint64_t volume, Outcome& out);
+  void AttachNext(uint64_t volume, uint32_t client, Rights next, Outcome& out);
   absl::StatusOr<Move> PlanMove(const ReassignRequest::One& entry) const;
   bool IsBeingDetached(uint64_t volume) const;
   void ForgetWaiting(uint64_t volume, Outcome& out);

@@ -111,6 +111,9 @@ TEST_F(VolumesTest, AVolumeGrowsAndShrinksOnlyWhenSaidSo) {
   update.set_size_bytes(kGiB / 2);
   EXPECT_EQ(ErrorName(Update(update).status()), "invalidParam");
   update.set_shrink_ok(true);
+  update.set_size_bytes(kGiB / 2 + 512);  // the rest of its last block would come back
+  EXPECT_EQ(ErrorName(Update(update).status()), "invalidParam");
+  update.set_size_bytes(kGiB / 2);
   ASSERT_TRUE(Update(update).ok());
   // A new layer with the smaller cut; the old one is merged into it, what lies beyond is freed.
   const Line line = cluster.state().WholeLine(lineage);

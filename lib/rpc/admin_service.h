@@ -1,5 +1,9 @@
 // The admin commands over gRPC: each call is posted to metadata's reactor and answered from there.
+// A call whose caller goes, or whose server stops, waits for nothing any more.
 #pragma once
+
+#include <memory>
+#include <utility>
 
 #include "lib/api/admin.h"
 #include "lib/env/reactor.h"
@@ -74,16 +78,28 @@ class AdminService final : public storpool::Admin::CallbackService {
   api::Admin& admin_;
 };
 
+// One call. Deletes itself when gRPC is done with it.
+class UnaryCall final : public grpc::ServerUnaryReactor {
+ public:
+  metadata::Caller caller() const { return metadata::Caller(present_); }
+  void OnCancel() override { present_.reset(); }
+  void OnDone() override { delete this; }
+
+ private:
+  std::shared_ptr<const bool> present_ = std::make_shared<const bool>(true);
+};
+
 template <class Request, class Answer>
-grpc::ServerUnaryReactor* AdminService::Unary(grpc::CallbackServerContext* context,
-                                              const Request* request, Answer* answer) {
-  grpc::ServerUnaryReactor* call = context->DefaultReactor();
+grpc::ServerUnaryReactor* AdminService::Unary(grpc::CallbackServerContext*, const Request* request,
+                                              Answer* answer) {
+  auto* call = new UnaryCall;
   // gRPC keeps request and answer until Finish.
-  reactor_.Post([this, call, request, answer] {
-    admin_.Call(*request, [call, answer](absl::StatusOr<Answer> result) {
+  reactor_.Post([this, call, caller = call->caller(), request, answer] {
+    auto finish = [call, answer](absl::StatusOr<Answer> result) {
       if (result.ok()) *answer = *std::move(result);
       call->Finish(ToGrpc(result.status()));
-    });
+    };
+    admin_.Call(*request, {std::move(finish), caller});
   });
   return call;
 }

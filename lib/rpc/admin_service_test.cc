@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <thread>
@@ -116,6 +117,42 @@ TEST_F(AdminServiceTest, AnswersArrive) {
   StatusAnswer answer;
   ASSERT_TRUE(Call(&storpool::Admin::Stub::Status, StatusRequest(), answer).ok());
   EXPECT_GT(answer.ByteSizeLong(), 0u);
+}
+
+// Without a client the attachment waits for ever; whoever asked for it does not keep the server.
+TEST_F(AdminServiceTest, AStopEndsWhatIsWaitedFor) {
+  cluster_.AddClient(1);
+  cluster_.client(1).Kill(true);
+  ASSERT_TRUE(cluster_.CreateVolume("v").ok());
+  std::atomic<bool> answered = false, stopped = false;
+  grpc::Status status;
+  std::thread caller([&] {
+    grpc::ClientContext context;
+    AttachRequest request;
+    request.set_volume("v");
+    request.set_client(1);
+    AttachAnswer answer;
+    status = stub_->Attach(&context, request, &answer);
+    answered = true;
+  });
+  const auto waits = [&] {
+    cluster_.Run(Duration::Millis(50));
+    return !cluster_.state().attachments().empty();
+  };
+  ASSERT_TRUE(reactor_.RunUntil(waits, Duration::Seconds(30)));
+  EXPECT_FALSE(answered);
+  std::thread stopper([&] {
+    server_->Shutdown(std::chrono::system_clock::now() + std::chrono::milliseconds(100));
+    stopped = true;
+  });
+  const auto over = [&] {
+    cluster_.Run(Duration::Millis(50));
+    return stopped.load();
+  };
+  EXPECT_TRUE(reactor_.RunUntil(over, Duration::Seconds(30)));
+  caller.join();
+  stopper.join();
+  EXPECT_FALSE(status.ok());
 }
 
 }  // namespace
