@@ -62,7 +62,8 @@ absl::Status State::Do(const LinesFound& c, Outcome& out) {
 // over without the names of their snapshots; one that it alone knows stays.
 void State::TakeFound(const Line& found, Outcome& out) {
   const Line* known = lines_.Find(found.lineage());
-  if (known == nullptr || known->dropped() || found.dropped() || found.layers().empty()) return;
+  if (known == nullptr) return TakeLost(found);
+  if (known->dropped() || found.dropped() || found.layers().empty()) return;
   // Nothing else changes a line meanwhile (CheckRestored), so it stands where it was restored, or
   // where another node's line has put it.
   const uint32_t version = found.version() + kLineVersionJump;
@@ -94,6 +95,16 @@ void State::TakeFound(const Line& found, Outcome& out) {
   volume.set_size_bytes(layers_.Find({found.lineage(), newest})->size_bytes());
   PutVolume(volume);
   FindBehind(volume.id());
+}
+
+// A chain goes on with what it has of the lineage, and a member that is resynced must know the line
+// before it can take a chunk of it.
+void State::TakeLost(const Line& found) {
+  if (!IsLost(found.lineage()) || found.dropped() || found.since() != 0) return;
+  const Line* known = lost_lines_.Find(found.lineage());
+  if (known == nullptr || known->version() < found.version()) {
+    lost_lines_.Put(found.lineage(), found);
+  }
 }
 
 // Some disks have handed the layer over or freed it, and a member that was away may still have it:

@@ -273,6 +273,45 @@ TEST_F(RestoreTest, AVolumeThatWasFrozenLaterCanBeWrittenAgain) {
   EXPECT_EQ(cluster.client(1).Find("v")->layer(), newest);
 }
 
+// A member that is resynced gets chunks of it like all others, and needs its line for that.
+TEST_F(RestoreTest, TheLineOfAVolumeThatIsLostIsToldToWhoLacksIt) {
+  cluster.Standard();
+  ASSERT_TRUE(cluster.CreateVolume("v").ok());
+  const std::string backup = cluster.TakeBackup();
+  ASSERT_TRUE(cluster.CreateVolume("later").ok());
+  const Line older = LineOf("later");
+  ASSERT_TRUE(Snapshot("later", "s").ok());
+  const Line newest = LineOf("later");
+  const uint64_t lineage = newest.lineage();
+  const std::string section = LineSectionName(lineage);
+  ASSERT_GT(newest.version(), older.version());
+  Keep(newest, {1});
+  Keep(older, {2});
+  cluster.RestoreFrom(backup);
+  cluster.node(3).lines.clear();
+  cluster.node(3).follows.emplace_back().set_section(section);
+  Start({3, 1});
+  EXPECT_FALSE(cluster.node(3).sections.contains(section)) << "node 2 may know a newer one";
+  Start({2});
+  ASSERT_FALSE(state().cluster().restoring());
+  ASSERT_TRUE(cluster.node(3).sections.contains(section));
+  const Line& told = cluster.node(3).sections[section].line();
+  EXPECT_EQ(told.SerializeAsString(), newest.SerializeAsString());
+  cluster.RestartLeader();
+  cluster.Run(Duration::Seconds(5));
+  EXPECT_EQ(state().FindLine(lineage), nullptr);
+  EXPECT_TRUE(state().drops().empty());
+  EXPECT_TRUE(state().IsLost(lineage));
+  ASSERT_NE(state().FindLostLine(lineage), nullptr);
+  EXPECT_EQ(state().FindLostLine(lineage)->version(), newest.version());
+  ASSERT_TRUE(cluster.Do(Delete("v", false)).ok());
+  Command without;
+  without.mutable_delete_template()->set_name("t");
+  ASSERT_TRUE(cluster.Do(without).ok());
+  cluster.Run(Duration::Seconds(2));
+  EXPECT_EQ(state().FindLostLine(lineage), nullptr) << "its chains are gone";
+}
+
 // After the backup a revert may have freed what was copied before it.
 TEST_F(RestoreTest, FillsBeginAnew) {
   cluster.Standard();

@@ -20,6 +20,7 @@ State::State(env::KeyValueStore& store)
       lines_("line/", batch_),
       layers_("layer/", batch_),
       removed_("removed/", batch_),
+      lost_lines_("lost/", batch_),
       operations_("operation/", batch_),
       fills_("fill/", batch_),
       buckets_("bucket/", batch_),
@@ -40,6 +41,7 @@ absl::Status State::Load() {
   SP_RETURN_IF_ERROR(lines_.Load(store_));
   SP_RETURN_IF_ERROR(layers_.Load(store_));
   SP_RETURN_IF_ERROR(removed_.Load(store_));
+  SP_RETURN_IF_ERROR(lost_lines_.Load(store_));
   SP_RETURN_IF_ERROR(operations_.Load(store_));
   SP_RETURN_IF_ERROR(fills_.Load(store_));
   SP_RETURN_IF_ERROR(buckets_.Load(store_));
