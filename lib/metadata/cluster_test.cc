@@ -227,6 +227,39 @@ TEST_F(ClusterTest, ABackupComesBackAboveEverythingSeen) {
   EXPECT_NE(cluster.leader().live().alarms().back().text.find("has 1 lines"), std::string::npos);
 }
 
+TEST_F(ClusterTest, ALineThatIsGoneIsToldOnceAndFollowedNoMore) {
+  cluster.Standard();
+  ASSERT_TRUE(cluster.CreateVolume("v").ok());
+  const std::string line = LineSectionName(cluster.state().FindVolume("v")->lineage());
+  Subscriptions followed;
+  SectionVersion wanted;
+  for (const std::string& name : {line, std::string("disks")}) {
+    wanted.set_section(name);
+    ASSERT_TRUE(followed.Add(wanted, 2));
+  }
+  EXPECT_EQ(followed.TakeNews(cluster.state(), {}).size(), 2u);
+  wanted.set_section("table/1");
+  EXPECT_FALSE(followed.Add(wanted, 2)) << "it follows as many as it may";
+  for (uint32_t id : {1, 2, 3}) cluster.node(id).drops = false;
+  Command remove;
+  remove.mutable_delete_volume()->mutable_remove()->set_name("v");
+  ASSERT_TRUE(Do(remove).ok());
+  const std::vector<Section> news = followed.TakeNews(cluster.state(), {line});
+  ASSERT_EQ(news.size(), 1u);
+  EXPECT_TRUE(news[0].line().dropped());
+  EXPECT_TRUE(followed.Add(wanted, 2));
+  EXPECT_EQ(followed.size(), 2u);
+}
+
+TEST_F(ClusterTest, ASectionThatIsNotToldRaisesAnAlarm) {
+  cluster.Standard();
+  ToMetadata subscribe;
+  subscribe.mutable_subscribe()->add_sections()->set_section("line/one");
+  cluster.node(1).Say(subscribe);
+  ASSERT_FALSE(cluster.leader().live().alarms().empty());
+  EXPECT_NE(cluster.leader().live().alarms().back().text.find("line/one"), std::string::npos);
+}
+
 TEST_F(ClusterTest, ARestoredClusterDoesNotWaitForANodeThatIsForgotten) {
   cluster.Standard();
   const std::string backup = cluster.TakeBackup();

@@ -12,7 +12,6 @@ constexpr size_t kNamesPerCommand = 4096;
 constexpr int kExpiredPerCommand = 256;
 
 constexpr int64_t kClockJumpSeconds = 60;
-constexpr Duration kExpiryPause = Duration::Seconds(600);
 
 }  // namespace
 
@@ -25,7 +24,7 @@ void Leader::Decide() {
   DecideFills();
 }
 
-// By the wall clock, and so never right after that has jumped (hazard 9.5).
+// By the wall clock, and so never right after a start, or after that has jumped (hazard 9.5).
 void Leader::DeleteExpiredSnapshots(Instant now) {
   const int64_t wall = reactor_.clock().WallSeconds();
   if (wall_seconds_ != 0) {

@@ -144,12 +144,12 @@ std::vector<Section> SectionsAbove(const State& state, const std::string& name, 
   return result;
 }
 
-bool Subscriptions::Add(const SectionVersion& wanted) {
+bool Subscriptions::Add(const SectionVersion& wanted, size_t max) {
   uint64_t id = 0;
   const std::string& name = wanted.section();
   const bool section = name == "disks" || Parse(name, kTable, id) || Parse(name, kLine, id) ||
                        Parse(name, kAttachments, id);
-  if (!section || (sent_.size() >= kSubscriptionsMax && !sent_.contains(name))) return false;
+  if (!section || (sent_.size() >= max && !sent_.contains(name))) return false;
   sent_[name] = wanted.version();
   added_.insert(name);
   return true;
@@ -171,6 +171,7 @@ std::vector<Section> Subscriptions::TakeNews(const State& state,
     std::vector<Section> sections = SectionsAbove(state, name, sent);
     if (sections.empty()) continue;
     sent = sections.back().version();
+    if (sections.back().line().dropped()) sent_.erase(name);
     std::move(sections.begin(), sections.end(), std::back_inserter(news));
   }
   return news;
