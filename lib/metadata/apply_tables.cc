@@ -171,6 +171,11 @@ void State::EraseTableIfUnused(uint32_t table, Outcome& out) {
     }
     chains_.Erase(raw);
   }
+  std::vector<uint64_t> lost;  // and with the chains what nobody can use
+  for (const auto& [lineage, line] : lost_lines_.all()) {
+    if (line.table() == table) lost.push_back(lineage);
+  }
+  for (uint64_t lineage : lost) lost_lines_.Erase(lineage);
   tables_.Erase(table);
   Touch(absl::StrCat("table/", table), out);
 }

@@ -80,6 +80,14 @@ bool JumpRecord(std::string_view key, std::string& value) {
       line.set_since(line.version());  // what was given out since the backup is not in our history
     });
   }
+  if (HasPrefix(key, "fill/")) {  // a revert since may have freed what it had copied
+    return Jump<FillRecord>(value, [](FillRecord& fill) {
+      fill.set_client(0);
+      fill.set_next(0);
+      fill.set_done(false);
+      fill.set_layer(0);
+    });
+  }
   if (HasPrefix(key, "client/")) {  // every session after a restore is a new one, under its fence
     return Jump<ClientRecord>(value, [](ClientRecord& client) { client.set_process(0); });
   }
@@ -109,6 +117,7 @@ absl::Status Parse(std::string_view body, env::KeyValueBatch& batch, ClusterReco
       if (!DecodeKey(value, applied)) return damaged;
       continue;
     }
+    if (HasPrefix(key, "operation/")) continue;  // how it ended nodes know: by their lines
     if (!JumpRecord(key, value)) return damaged;
     if (key == kClusterKey) {
       if (!found.ParseFromString(value)) return damaged;

@@ -12,15 +12,6 @@ class ClusterTest : public testing::Test {
  protected:
   std::string ErrorOf(const Command& command) { return std::string(ErrorName(Do(command))); }
   absl::Status Do(const Command& command) { return cluster.Do(command).status(); }
-  // Metadata's folder is lost: another one, from a backup, while all nodes are down.
-  void RestoreFrom(const std::string& backup) {
-    cluster.StopLeader();
-    for (uint32_t id : {1, 2, 3}) cluster.node(id).Kill(false);
-    cluster.store = env::MemoryKeyValueStore();
-    cluster.medium = env::MemoryLogMedium();
-    ASSERT_TRUE(Restore(backup, cluster.store).ok());
-    cluster.StartLeader();
-  }
   static Command Template(const std::string& name, uint32_t replication,
                           const std::string& group = "") {
     Command command;
@@ -204,8 +195,7 @@ TEST_F(ClusterTest, ABackupComesBackAboveEverythingSeen) {
   attach.mutable_attach()->set_client(1);
   cluster.Run(Duration::Millis(200));
   ASSERT_TRUE(Do(attach).ok());
-  std::string backup;
-  ASSERT_TRUE(Backup(cluster.store, [&](std::string_view piece) { backup += piece; }).ok());
+  const std::string backup = cluster.TakeBackup();
   // Life goes on: another volume, more epochs.
   ASSERT_TRUE(cluster.CreateVolume("later").ok());
   const uint64_t later = cluster.state().FindVolume("later")->id();
@@ -218,7 +208,7 @@ TEST_F(ClusterTest, ABackupComesBackAboveEverythingSeen) {
   const uint64_t section = cluster.state().SectionVersion("table/1");
 
   cluster.client(1).Kill(false);
-  RestoreFrom(backup);
+  cluster.RestoreFrom(backup);
   EXPECT_EQ(Restore(backup, cluster.store).code(), absl::StatusCode::kAlreadyExists);
   EXPECT_TRUE(cluster.state().cluster().restoring());
   cluster.node(1).Start();
@@ -250,11 +240,43 @@ TEST_F(ClusterTest, ABackupComesBackAboveEverythingSeen) {
   EXPECT_NE(cluster.leader().live().alarms().back().text.find("has 1 lines"), std::string::npos);
 }
 
+TEST_F(ClusterTest, ALineThatIsGoneIsToldOnceAndFollowedNoMore) {
+  cluster.Standard();
+  ASSERT_TRUE(cluster.CreateVolume("v").ok());
+  const std::string line = LineSectionName(cluster.state().FindVolume("v")->lineage());
+  Subscriptions followed;
+  SectionVersion wanted;
+  for (const std::string& name : {line, std::string("disks")}) {
+    wanted.set_section(name);
+    ASSERT_TRUE(followed.Add(wanted, 2));
+  }
+  EXPECT_EQ(followed.TakeNews(cluster.state(), {}).size(), 2u);
+  wanted.set_section("table/1");
+  EXPECT_FALSE(followed.Add(wanted, 2)) << "it follows as many as it may";
+  for (uint32_t id : {1, 2, 3}) cluster.node(id).drops = false;
+  Command remove;
+  remove.mutable_delete_volume()->mutable_remove()->set_name("v");
+  ASSERT_TRUE(Do(remove).ok());
+  const std::vector<Section> news = followed.TakeNews(cluster.state(), {line});
+  ASSERT_EQ(news.size(), 1u);
+  EXPECT_TRUE(news[0].line().dropped());
+  EXPECT_TRUE(followed.Add(wanted, 2));
+  EXPECT_EQ(followed.size(), 2u);
+}
+
+TEST_F(ClusterTest, ASectionThatIsNotToldRaisesAnAlarm) {
+  cluster.Standard();
+  ToMetadata subscribe;
+  subscribe.mutable_subscribe()->add_sections()->set_section("line/one");
+  cluster.node(1).Say(subscribe);
+  ASSERT_FALSE(cluster.leader().live().alarms().empty());
+  EXPECT_NE(cluster.leader().live().alarms().back().text.find("line/one"), std::string::npos);
+}
+
 TEST_F(ClusterTest, ARestoredClusterDoesNotWaitForANodeThatIsForgotten) {
   cluster.Standard();
-  std::string backup;
-  ASSERT_TRUE(Backup(cluster.store, [&](std::string_view piece) { backup += piece; }).ok());
-  RestoreFrom(backup);
+  const std::string backup = cluster.TakeBackup();
+  cluster.RestoreFrom(backup);
   cluster.node(1).Start();
   cluster.node(2).Start();
   cluster.Run(Duration::Seconds(2));
@@ -319,8 +341,7 @@ TEST_F(ClusterTest, ATextThatIsNoUtf8IsRefusedAndTheLogStaysReadable) {
 
 TEST_F(ClusterTest, ADamagedBackupIsRefused) {
   cluster.Standard();
-  std::string backup;
-  ASSERT_TRUE(Backup(cluster.store, [&](std::string_view piece) { backup += piece; }).ok());
+  const std::string backup = cluster.TakeBackup();
   env::MemoryKeyValueStore empty;
   EXPECT_EQ(Restore("something else", empty).code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(Restore(backup.substr(0, 40), empty).code(), absl::StatusCode::kDataLoss);
@@ -367,45 +388,6 @@ TEST_F(ClusterTest, ASecondProcessOfANodeWaitsAndIsThenRefusedForGood) {
   ask();
   EXPECT_TRUE(twin.registered);
   twin.Kill(true);
-}
-
-// Snapshots made after the backup: their layers hold what was written since. Nodes have the lines.
-TEST_F(ClusterTest, ARestoredClusterLearnsItsLayersFromTheNodes) {
-  cluster.Standard();
-  ASSERT_TRUE(cluster.CreateVolume("v").ok());
-  std::string backup;
-  ASSERT_TRUE(Backup(cluster.store, [&](std::string_view piece) { backup += piece; }).ok());
-  ASSERT_TRUE(cluster.Snapshot({"v"}).ok());
-  Command grow;
-  grow.mutable_update_volume()->mutable_update()->set_name("v");
-  grow.mutable_update_volume()->mutable_update()->set_size_add_bytes(1 << 30);
-  ASSERT_TRUE(Do(grow).ok());
-  cluster.Run(Duration::Seconds(1));
-  const uint64_t lineage = cluster.state().FindVolume("v")->lineage();
-  // As every serving member of a line's table has it before its newest layer is written (S6).
-  for (uint32_t id : {1, 2}) cluster.node(id).lines[lineage] = cluster.state().WholeLine(lineage);
-  // One has a line that cannot be: newer, with layers that do not grow.
-  Line& bad = cluster.node(3).lines[lineage] = cluster.state().WholeLine(lineage);
-  bad.set_version(bad.version() + 5);
-  for (uint32_t id : {50, 49}) {
-    Layer& layer = *bad.add_layers();
-    layer = bad.layers(0);
-    layer.set_id(id);
-  }
-  ASSERT_EQ(cluster.state().NewestLayer(lineage), 2u);
-  RestoreFrom(backup);
-  cluster.node(3).Start();
-  cluster.node(1).Start();
-  cluster.Run(Duration::Seconds(1));
-  ASSERT_TRUE(cluster.state().cluster().restoring());
-  EXPECT_EQ(cluster.state().NewestLayer(lineage), 2u);
-  cluster.node(2).Start();
-  cluster.Run(Duration::Seconds(5));
-  ASSERT_FALSE(cluster.state().cluster().restoring());
-  EXPECT_EQ(cluster.state().FindVolume("v")->size_bytes(), uint64_t{2} << 30);
-  EXPECT_FALSE(cluster.state().FindVolume("s-v").ok()) << "its name is lost";
-  EXPECT_EQ(cluster.state().OldestLayer(lineage), 2u) << "nobody needs the layer of the snapshot";
-  EXPECT_EQ(cluster.Open(), 64u);
 }
 
 }  // namespace

@@ -12,7 +12,6 @@ constexpr size_t kNamesPerCommand = 4096;
 constexpr int kExpiredPerCommand = 256;
 
 constexpr int64_t kClockJumpSeconds = 60;
-constexpr Duration kExpiryPause = Duration::Seconds(600);
 
 }  // namespace
 
@@ -25,7 +24,7 @@ void Leader::Decide() {
   DecideFills();
 }
 
-// By the wall clock, and so never right after that has jumped (hazard 9.5).
+// By the wall clock, and so never right after a start, or after that has jumped (hazard 9.5).
 void Leader::DeleteExpiredSnapshots(Instant now) {
   const int64_t wall = reactor_.clock().WallSeconds();
   if (wall_seconds_ != 0) {
@@ -40,6 +39,7 @@ void Leader::DeleteExpiredSnapshots(Instant now) {
   wall_seconds_ = wall;
   ticked_at_ = now;
   if (expiring_ || now < expire_from_ || !state_.initialized()) return;
+  if (state_.cluster().restoring()) return;
   Command command;
   DeleteExpired& expired = *command.mutable_delete_expired();
   expired.set_now_seconds(wall);

@@ -160,6 +160,9 @@ class FakeCluster {
 
   // One snapshot of each volume, named "s-VOLUME"; not waited for.
   absl::StatusOr<CommandResult> Snapshot(const std::vector<std::string>& volumes);
+  std::string TakeBackup();
+  // Metadata's folder is lost: another one, from a backup, while all nodes and clients are down.
+  void RestoreFrom(const std::string& backup);
   // A new leader over the same store and log.
   void RestartLeader();
 

@@ -7,6 +7,7 @@
 //   chain/RAW            ChainRecord
 //   volume/ID            Volume              line/LINEAGE         Line, without layers
 //   layer/LIN-LAYER      LayerRecord         removed/LIN-LAYER    RemovedRecord
+//   lost/LINEAGE         Line, whole, of a volume that a restore has forgotten
 //   operation/ID         OperationRecord     fill/LINEAGE         FillRecord
 //   bucket/ID            BucketRecord
 //   attachment/VOL-CLI   AttachmentRecord    fence/ID             FenceRecord

@@ -43,6 +43,7 @@ absl::Status Leader::Start() {
   const Instant now = reactor_.Now();
   live_.started_seconds_ = reactor_.clock().WallSeconds();
   detection_.Start(now);
+  expire_from_ = now + kExpiryPause;
   log_.Subscribe(state_.applied() + 1, [this, alive = alive_](const auto& entry) {
     if (*alive) OnLogEntry(entry);
   });

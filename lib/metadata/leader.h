@@ -56,6 +56,10 @@ struct Options {
 
 class Leader : public control::PeerHandler {
  public:
+  // Nothing expires for so long after a start or a jump of the wall clock: it may be wrong until
+  // something has set it (hazard 9.5).
+  static constexpr Duration kExpiryPause = Duration::Seconds(600);
+
   using Done = absl::AnyInvocable<void(absl::StatusOr<CommandResult>)>;
   using Condition = absl::AnyInvocable<bool(const State&, const LiveView&)>;
 
@@ -278,7 +282,7 @@ class Leader : public control::PeerHandler {
   bool expiring_ = false;
   int64_t wall_seconds_ = 0;  // at the last tick, and then
   Instant ticked_at_;
-  Instant expire_from_;  // not before: the wall clock has jumped
+  Instant expire_from_;  // not before
   // What the last plan of moves was made of; it is made again when that changes, and now and then
   // while something is to move, since room changes.
   struct PlannedFor {

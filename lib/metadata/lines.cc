@@ -231,6 +231,7 @@ bool State::GoesByItself(const Volume& snapshot, Why why) const {
 
 // Removes the layer if nobody needs it any more, then those that only it needed.
 void State::Collect(uint64_t lineage, uint32_t layer, Why why, Outcome& out) {
+  if (cluster_.restoring()) return;  // at its end all is looked at
   while (layer != 0) {
     const LayerRecord* record = layers_.Find({lineage, layer});
     if (record == nullptr) return;

@@ -84,11 +84,19 @@ void Leader::Handle(PeerState& peer, const Subscribe& message) {
                           " lines of layers that were made after the backup which was "
                           "restored; they stay on its disks, and nobody can use them"));
   }
+  const size_t max = peer.kind == Kind::kNode ? kNodeSubscriptionsMax : kSubscriptionsMax;
+  int refused = 0;
+  std::string one;
   for (const SectionVersion& wanted : message.sections()) {
-    if (!peer.sections.Add(wanted)) {
-      sink_.Log(env::LogLevel::kWarning, "metadata",
-                absl::StrCat(NameOf(peer), " asks for a section that is none: ", wanted.section()));
-    }
+    if (peer.sections.Add(wanted, max)) continue;
+    ++refused;
+    one = wanted.section();
+  }
+  if (refused > 0) {
+    AddAlarm(NameOf(peer), absl::StrCat("asks for ", refused,
+                                        " sections of the map that it is not told, such as ", one,
+                                        ": it follows ", peer.sections.size(), " of at most ", max,
+                                        ", or that is no section"));
   }
   Changed();
 }

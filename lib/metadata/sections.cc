@@ -67,6 +67,13 @@ Section OneLine(const State& state, uint64_t lineage, uint64_t known) {
   return section;
 }
 
+Section LostLine(const Line& line) {
+  Section section;
+  *section.mutable_line() = line;
+  section.set_version(line.version());
+  return section;
+}
+
 Section Attachments(const State& state, uint32_t client) {
   Section section;
   AttachmentsSection& content = *section.mutable_attachments();
@@ -113,10 +120,13 @@ std::vector<Section> SectionsAbove(const State& state, const std::string& name, 
   const uint64_t version = state.SectionVersion(name);
   if (Parse(name, kLine, id)) {
     // "Gone" would destroy what disks have; a line of the backup would hide what is newer.
-    if (state.cluster().restoring() || IsOfLostLine(state, name)) return result;
+    if (state.cluster().restoring()) return result;
     const Line* line = state.FindLine(id);
-    // A lineage that metadata never had is "gone" too.
-    if (line == nullptr ? known < UINT32_MAX : line->version() > known) {
+    if (IsOfLostLine(state, name)) {
+      const Line* lost = state.FindLostLine(id);
+      if (lost != nullptr && lost->version() > known) result.push_back(LostLine(*lost));
+    } else if (line == nullptr ? known < UINT32_MAX : line->version() > known) {
+      // A lineage that metadata never had is "gone" too.
       result.push_back(OneLine(state, id, known));
     }
   } else if (version <= known) {
@@ -134,12 +144,12 @@ std::vector<Section> SectionsAbove(const State& state, const std::string& name, 
   return result;
 }
 
-bool Subscriptions::Add(const SectionVersion& wanted) {
+bool Subscriptions::Add(const SectionVersion& wanted, size_t max) {
   uint64_t id = 0;
   const std::string& name = wanted.section();
   const bool section = name == "disks" || Parse(name, kTable, id) || Parse(name, kLine, id) ||
                        Parse(name, kAttachments, id);
-  if (!section || (sent_.size() >= kSubscriptionsMax && !sent_.contains(name))) return false;
+  if (!section || (sent_.size() >= max && !sent_.contains(name))) return false;
   sent_[name] = wanted.version();
   added_.insert(name);
   return true;
@@ -161,6 +171,7 @@ std::vector<Section> Subscriptions::TakeNews(const State& state,
     std::vector<Section> sections = SectionsAbove(state, name, sent);
     if (sections.empty()) continue;
     sent = sections.back().version();
+    if (sections.back().line().dropped()) sent_.erase(name);
     std::move(sections.begin(), sections.end(), std::back_inserter(news));
   }
   return news;

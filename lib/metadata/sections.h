@@ -24,6 +24,7 @@ namespace storpool::metadata {
 
 inline constexpr int kConfigsPerPage = 256;
 inline constexpr size_t kSubscriptionsMax = 65536;
+inline constexpr size_t kNodeSubscriptionsMax = 1 << 24;  // a node follows every line it has
 
 std::string TableSectionName(uint32_t table);
 std::string LineSectionName(uint64_t lineage);
@@ -42,13 +43,15 @@ std::vector<Section> SectionsAbove(const State& state, const std::string& name, 
 // What one peer follows, and what it has been sent.
 class Subscriptions {
  public:
-  // False if it asks for too much or for something that is no section.
-  bool Add(const SectionVersion& wanted);
+  // False if it asks for more than `max` or for something that is no section.
+  bool Add(const SectionVersion& wanted, size_t max);
   // As if all were added once more: what could not be told may be by now.
   void AskAgain();
   // Of the sections that `changed` and those that were added since: what is newer than what was
-  // sent; counts it as sent.
+  // sent; counts it as sent. Nothing comes after a line that was dropped: that one is followed no
+  // more.
   std::vector<Section> TakeNews(const State& state, const std::set<std::string>& changed);
+  size_t size() const { return sent_.size(); }
 
  private:
   std::map<std::string, uint64_t> sent_;

@@ -77,9 +77,12 @@ bool Leader::MayHold(const OperationRecord& operation, Hold& hold) {
     const Attachment& a = writer->attachment();
     if (!a.granted()) {
       ready = false;  // its fence is under way
-    } else if (!live_.client(a.client()).up) {
+    } else if (const PeerFacts client = live_.client(a.client()); !client.up) {
       ready = false;
-      Renew(a, hold);
+      // Its fence fails what it has under way: not for a link that is down for a moment, as all are
+      // when metadata has just begun.
+      const Instant since = std::max(hold.since, client.last_heard);
+      if (reactor_.Now() - since >= options_.ejection) Renew(a, hold);
     } else {
       HeldSession& session = hold.sessions[one.volume()];
       session.client = a.client();

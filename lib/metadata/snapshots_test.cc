@@ -131,13 +131,29 @@ TEST_F(SnapshotsTest, AClientThatIsNotThereIsFencedFirst) {
   cluster.Run(Duration::Millis(200));
   cluster.node(3).raises = false;
   ASSERT_TRUE(cluster.Snapshot({"v"}).ok());
-  cluster.Run(Duration::Seconds(2));
+  cluster.Run(cluster.options.ejection + Duration::Seconds(2));
+  EXPECT_GT(At("v", 1).generation(), before);
   EXPECT_FALSE(Exists("s-v"));  // the fence waits for all chains
   cluster.node(3).raises = true;
   cluster.Run(Duration::Seconds(3));
   EXPECT_TRUE(Exists("s-v"));
   EXPECT_GT(At("v", 1).generation(), before);
   EXPECT_EQ(At("v", 1).layer(), 2u);
+}
+
+TEST_F(SnapshotsTest, AClientWhoseLinkIsDownForAMomentIsNotFenced) {
+  Attach("v", 1);
+  const uint32_t before = At("v", 1).generation();
+  cluster.client(1).holds = false;
+  ASSERT_TRUE(cluster.Snapshot({"v"}).ok());
+  cluster.Run(Duration::Millis(300));
+  cluster.client(1).holds = true;
+  cluster.RestartLeader();  // it ticks before anybody has found it
+  cluster.reactor.AdvanceBy(cluster.options.ejection - Duration::Millis(500));
+  cluster.Run(Duration::Seconds(2));
+  EXPECT_TRUE(Exists("s-v"));
+  EXPECT_EQ(At("v", 1).generation(), before);
+  EXPECT_TRUE(At("v", 1).granted());
 }
 
 TEST_F(SnapshotsTest, AClientThatComesBackInTimeIsHeldAgain) {
@@ -278,7 +294,10 @@ TEST_F(SnapshotsTest, SnapshotsExpire) {
   ASSERT_TRUE(cluster.Do(command).ok());
   cluster.Run(Duration::Seconds(3));
   EXPECT_TRUE(Exists("e"));
-  cluster.Run(Duration::Seconds(4));
+  cluster.RestartLeader();  // perhaps with the machine, whose clock nobody has set yet
+  cluster.Run(Leader::kExpiryPause - Duration::Seconds(1));
+  EXPECT_TRUE(Exists("e"));
+  cluster.Run(Duration::Seconds(2));
   EXPECT_FALSE(Exists("e"));
 }
 

@@ -20,6 +20,7 @@ State::State(env::KeyValueStore& store)
       lines_("line/", batch_),
       layers_("layer/", batch_),
       removed_("removed/", batch_),
+      lost_lines_("lost/", batch_),
       operations_("operation/", batch_),
       fills_("fill/", batch_),
       buckets_("bucket/", batch_),
@@ -40,6 +41,7 @@ absl::Status State::Load() {
   SP_RETURN_IF_ERROR(lines_.Load(store_));
   SP_RETURN_IF_ERROR(layers_.Load(store_));
   SP_RETURN_IF_ERROR(removed_.Load(store_));
+  SP_RETURN_IF_ERROR(lost_lines_.Load(store_));
   SP_RETURN_IF_ERROR(operations_.Load(store_));
   SP_RETURN_IF_ERROR(fills_.Load(store_));
   SP_RETURN_IF_ERROR(buckets_.Load(store_));
@@ -100,6 +102,7 @@ absl::Status State::Dispatch(const Command& command, Outcome& out) {
     return absl::FailedPreconditionError(
         "there is no cluster yet; make one with 'storpoolctl metadata init'");
   }
+  SP_RETURN_IF_ERROR(CheckRestored(command));
   switch (command.what_case()) {
     case Command::kInit:
       return Do(command.init(), out);

@@ -137,6 +137,9 @@ class State {
   const Volume* FindVolume(uint64_t id) const { return volumes_.Find(id); }
   // It was made after a backup that was restored since: no word of metadata about it counts.
   bool IsLost(uint64_t lineage) const;
+  // The newest line of such a lineage that a node has told, for members of its chains that lack it;
+  // nobody decides by it or changes it. nullptr if none has.
+  const Line* FindLostLine(uint64_t lineage) const { return lost_lines_.Find(lineage); }
   // As people and clients see it: with the name of its template, "*name" while it is deleted.
   Volume Shown(const Volume& volume) const;
   Attachment Shown(const AttachmentRecord& record) const;
@@ -191,6 +194,11 @@ class State {
   Result ForgetClient(uint32_t id, Outcome& out);
   Result Do(const LinesFound& c, Outcome& out);
   void TakeFound(const Line& found, Outcome& out);
+  void TakeLost(const Line& found);
+  void TakeRemoved(uint64_t lineage, const RemovedLayer& found, uint32_t version, Outcome& out);
+  void ForgetSnapshot(uint64_t id, Outcome& out);
+  void OpenSealed(Outcome& out);
+  absl::Status CheckRestored(const Command& command) const;
   void NoLongerAwait(uint32_t node, Outcome& out);
   Result Do(const EjectDisk& c, Outcome& out);
   Result Do(const UpdateDisk& c, Outcome& out);
@@ -363,6 +371,7 @@ class State {
   Collection<uint64_t, Line> lines_;
   Collection<Pair, LayerRecord> layers_;
   Collection<Pair, RemovedRecord> removed_;
+  Collection<uint64_t, Line> lost_lines_;
   Collection<uint64_t, OperationRecord> operations_;
   Collection<uint64_t, FillRecord> fills_;
   Collection<uint64_t, BucketRecord> buckets_;

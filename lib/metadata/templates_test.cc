@@ -147,7 +147,7 @@ TEST_F(TemplatesTest, TheSnapshotThatIsAParentDoesNotExpireAndCostsNothing) {
   make.mutable_create_template()->set_parent("golden");
   make.mutable_create_template()->set_replication(3);
   ASSERT_TRUE(cluster.Do(make).ok());
-  cluster.Run(Duration::Seconds(1));
+  cluster.Run(Leader::kExpiryPause);
   const uint64_t applied = cluster.state().applied();
   cluster.Run(Duration::Seconds(5));
   EXPECT_EQ(cluster.state().applied(), applied);
