@@ -265,13 +265,15 @@ void Explorer::NewRead() {
   r.line_version = world_.line.version;
   r.lineage = world_.line.lineage;
   r.layer = world_.line.newest().id;
-  if (r.number % 2 == 0) {  // one that does not know the newest layer
+  const model::Line* known = nullptr;
+  if (r.number % 2 == 0) {  // one that does not know the newest layer, nor may the member
     r.line_version = LineVersion(1);
     r.layer = LayerId();
+    if (options_.layers) known = &world_.lines[random_.Below(world_.lines.size())];
   }
   r.blocks = {static_cast<uint32_t>(random_.Below(kBlocks)), 1};
   reads_[r.number] = {r.blocks.first, invariants_.committed()};
-  world_.Read(at, r);
+  world_.Read(at, r, known);
 }
 
 // A new life of the client: a new generation, under a fence for the former one (5.9).

@@ -108,7 +108,6 @@ void StoreContent::Apply(const Record& r) {
                    *this = StoreContent();
                    line = std::move(kept);
                    record.chain = old.chain;
-                   record.epoch = old.epoch;
                  },
              },
              r);

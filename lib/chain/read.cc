@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "lib/chain/steps.h"
+#include "lib/model/line_view.h"
 
 namespace storpool::chain {
 namespace {
@@ -18,8 +19,7 @@ void Refuse(const ReplicaState& s, ClientRef client, uint64_t number, Result res
   if (result == Result::kWrongEpoch) Hint(s, client, out);
 }
 
-// Who asks for what a volume holds now may not know its newest layer yet; a write in that layer can
-// only have been committed where the line is known (4.7).
+// Who asks for what a volume holds now may not know its newest layer yet.
 LayerId LayerFor(const wire::ReadRequest& r, const model::Line& line) {
   return r.layer == LayerId() && !line.layers.empty() ? line.newest().id : r.layer;
 }
@@ -39,6 +39,14 @@ Result CheckRead(const ReplicaState& s, const wire::ReadRequest& r, const model:
   const uint64_t end =
       uint64_t{r.chunk.value()} * kChunkBytes + uint64_t{r.blocks.end()} * kBlockBytes;
   return end >= layer->size_bytes + kBlockBytes ? Result::kBeyondEnd : Result::kOk;
+}
+
+// By what the store has, whoever brought it and however long ago: another line than the one that
+// this member knows says what the block reads as.
+bool IsBeyondLine(const PendingRead& read) {
+  return std::ranges::any_of(read.results, [&](const BlockResult& found) {
+    return found.layer > read.request.layer;
+  });
 }
 
 // May a read be answered now? No newer epoch without this tail can have opened while every other
@@ -129,11 +137,14 @@ void OnRead(ReplicaState& s, const wire::ReadRequest& r, ClientRef client, const
   read->client = client;
   read->request = r;
   read->request.layer = LayerFor(r, line);
+  read->request.line_version = line.version;
   read->foreign_blocks = ForeignBlocks(line, r.chunk);
+  // What the volume holds now may stand in a layer that this member has not heard of (4.7).
+  const bool newest = r.layer == LayerId();
   out.Add(StoreRead{.id = id,
                     .chunk = {r.lineage, r.chunk},
                     .line = line.view,
-                    .layer = read->request.layer,
+                    .layer = newest ? model::LayerSearch::kNewestStored : r.layer,
                     .blocks = r.blocks});
 }
 
@@ -143,6 +154,10 @@ void OnClientRead(ReplicaState& s, StoreReadResult&& result, Instant now, Effect
   if (!result.ok) return FinishRead(s, result.id, Result::kNotServing, out);
   read->results.assign(result.results.begin(), result.results.end());
   read->payload = std::move(result.payload);
+  if (IsBeyondLine(*read)) {
+    out.Add(NeedLine{read->request.lineage, LineVersion(read->request.line_version.value() + 1)});
+    return FinishRead(s, result.id, Result::kStaleLine, out);
+  }
   AnswerOrConfirm(s, result.id, now, out);
 }
 

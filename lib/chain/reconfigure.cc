@@ -57,6 +57,19 @@ void Discard(ReplicaState& s, Effects& out) {
   s.damaged = false;
 }
 
+// It is now what it will be when it is started again: one that never had the chain. So a config
+// that says that it served, as restored metadata may, shows it that it has lost all since.
+void ForgetMembership(ReplicaState& s) {
+  s.role = Role::kNone;
+  s.epoch = s.released_to_us = Epoch();
+  const NamedConfig none;
+  s.config = none;
+  s.opened_at = Version();
+  s.change = Change();
+  s.level_out = LevelOut();
+  s.knows_layers = true;
+}
+
 // 5.5f: on this evidence, and only on it, the pending entries go, and the base is what W was.
 void BecomeSyncing(ReplicaState& s, const ChainConfig& opened, Effects& out) {
   if (s.role == Role::kSyncing) BreakSync(s, out);
@@ -118,6 +131,8 @@ void BringPromoted(ReplicaState& s, const NamedConfig& name, Effects& out) {
 }
 
 void Adopt(ReplicaState& s, const NamedConfig& name, Effects& out) {
+  // A chain that was never opened holds nothing that this store could have lost.
+  if (s.damaged && name.last_opened.epoch == Epoch()) Discard(s, out);
   if (s.ServesIn(name.last_opened)) {
     s.has_base = false;
     s.durable = std::max(s.durable, name.last_opened.opened_at);
@@ -133,7 +148,10 @@ void Adopt(ReplicaState& s, const NamedConfig& name, Effects& out) {
   // Without the raises: each has a record of its own in front of this one.
   model::NamedConfig kept = name;
   kept.raises.clear();
-  s.change.adopt_record = Append(s, out, AppendAdopt{s.epoch, std::move(kept)});
+  // That it lacks an epoch is how a member knows what it has lost, also after a restart: a damaged
+  // one only says that it has adopted it, which no epoch opens by.
+  s.change.adopt_record = s.damaged ? Append(s, out, AppendCompleteUpTo{})
+                                    : Append(s, out, AppendAdopt{s.epoch, std::move(kept)});
   for (const auto& [session, state] : s.sessions) Hint(s, state.client, out);
 }
 
@@ -230,11 +248,12 @@ void LearnOpened(ReplicaState& s, const ChainConfig& opened, Effects& out) {
       if (!s.damaged) {
         out.Add(Alarm{"chain " + ToString(s.chain) + ": disk " +
                       std::to_string(s.self.disk.value()) + " has forgotten epoch " +
-                      std::to_string(opened.epoch.value()) + ": it was rolled back"});
+                      std::to_string(opened.epoch.value()) +
+                      ": it was rolled back, or told to discard the chain"});
       }
       s.damaged = true;
-      return;
     }
+    if (s.damaged) return;
     if (opened.epoch == s.epoch && s.role == Role::kServing && !s.opened()) {
       return Open(s, opened.opened_at, out);
     }
@@ -302,8 +321,8 @@ void OnDiscard(ReplicaState& s, const ChainConfig& opened, Effects& out) {
   if (!opened.opened || opened.epoch < s.epoch || Self(s, opened) != nullptr) return;
   if (s.role == Role::kSyncing) BreakSync(s, out);
   EndEpoch(s, out);
-  s.role = Role::kNone;
   Discard(s, out);
+  ForgetMembership(s);
 }
 
 }  // namespace storpool::chain

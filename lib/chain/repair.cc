@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "lib/chain/steps.h"
+#include "lib/model/line_view.h"
 
 namespace storpool::chain {
 namespace {
@@ -139,6 +140,9 @@ void OnRepairRead(ReplicaState& s, const wire::RepairRead& ask, const model::Lin
   const auto [id, serve] = s.repair_serves.Take();
   serve->ask = ask;
   serve->line = line.view;
+  // Where it lies there its layer may still be the removed one; here it may have been handed over.
+  const model::LineView::Owner owner = line.view->OwnerOf(ask.layer);
+  if (owner.removed && owner.layer != LayerId()) serve->ask.layer = owner.layer;
   AskPendingToo(id, *serve, /*pending=*/false, out);
 }
 

@@ -18,6 +18,9 @@ constexpr Duration kRescanMax = Duration::Seconds(60);
 constexpr uint64_t kStreamBytesMax = uint64_t{64} << 20;
 // A target that is silent for so long, or not promoted, lets the next one have its turn.
 constexpr Duration kTurn = Duration::Seconds(2);
+// A disk that makes nothing durable for so long hangs. It must not hold what all resyncs of this
+// node may have on their way; its member does not begin again before the disk goes on.
+constexpr Duration kHung = Duration::Seconds(10);
 
 SyncSource* FindSource(ReplicaState& s, DiskId target) {
   for (SyncSource& source : s.sync_sources) {
@@ -78,6 +81,24 @@ void ScanOn(ReplicaState& s, SyncSource& source, Instant now, Effects& out) {
   walk.scan_query = ++s.last_query;
   out.Add(StoreScan{walk.scan_query, chunk, BaseOf(source, chunk), walk.cursor,
                     /*of_resync=*/true});
+}
+
+// Something was read, and sent.
+void Progressed(SyncSource& source, Instant now) {
+  source.progress_at = now;
+  if (source.look_at == Instant::Max()) source.look_at = now + kHung;
+}
+
+// False: the target hangs, and its session has ended.
+bool LookAfter(ReplicaState& s, SyncSource& source, Instant now, Effects& out) {
+  const bool waits = source.scan_bytes_durable < source.scan_bytes_sent;
+  source.look_at = waits ? source.progress_at + kHung : Instant::Max();
+  if (now < source.look_at) return true;
+  const DiskId target = source.target;
+  out.Add(Alarm{"chain " + ToString(s.chain) + ": disk " + std::to_string(target.value()) +
+                " does not make durable what it is sent: its resync waits for the disk"});
+  EndSource(s, target, "the target makes nothing durable", out);
+  return false;
 }
 
 void SendScanned(const ReplicaState& s, SyncSource& source, Entry&& entry, Effects& out) {
@@ -217,7 +238,7 @@ bool OnSyncScan(ReplicaState& s, StoreScanResult& result, Instant now, Effects& 
   for (SyncSource& source : s.sync_sources) {
     if (source.walk.scan_query != result.id) continue;
     source.walk.scan_query = 0;
-    source.progress_at = now;
+    Progressed(source, now);
     if (!result.ok) return true;
     for (Entry& entry : result.entries) SendScanned(s, source, std::move(entry), out);
     TakeStep(source.walk, result);
@@ -233,7 +254,7 @@ bool OnSyncRepaired(ReplicaState& s, uint64_t repair, const Entry* entry, Instan
     if (source.walk.repair != repair) continue;
     if (entry != nullptr) SendScanned(s, source, Entry(*entry), out);
     EndRepair(source.walk, entry);
-    source.progress_at = now;
+    Progressed(source, now);
     EndStep(s, source, now, out);
     return true;
   }
@@ -244,13 +265,16 @@ Instant NextOfSources(const ReplicaState& s) {
   Instant next = Instant::Max();
   for (const SyncSource& source : s.sync_sources) {
     const bool waits = source.opened && !source.begun;
-    next = std::min(next, waits ? TurnOf(s, source) : source.rescan_at);
+    next = std::min(next, waits ? TurnOf(s, source) : std::min(source.rescan_at, source.look_at));
   }
   return next;
 }
 
 void SourcesDue(ReplicaState& s, Instant now, Effects& out) {
-  for (SyncSource& source : s.sync_sources) {
+  for (size_t i = 0; i < s.sync_sources.size();) {
+    SyncSource& source = s.sync_sources[i];
+    if (now >= source.look_at && !LookAfter(s, source, now, out)) continue;
+    ++i;
     if (source.opened && !source.begun && now >= TurnOf(s, source)) Begin(s, source, now, out);
     if (now < source.rescan_at) continue;
     source.rescan_at = Instant::Max();

@@ -127,6 +127,7 @@ void StartSync(ReplicaState& s, Instant now, Effects& out) {
   if (s.sync_target.stage != SyncTarget::Stage::kIdle) return;
   s.retry_at = std::min(s.retry_at, now + Duration::Millis(kMemberRetryMs));
   if (!s.connected.contains(Source(s)) || now < s.sync_from) return;
+  if (s.durable_record < s.last_record) return;  // what a former session brought: the disk may hang
   s.sync_target.stage = SyncTarget::Stage::kRoom;
   AskRoom(s, out);
 }

@@ -107,7 +107,8 @@ std::string Scenario::Command(const Words& words) {
   const std::string& verb = words[0];
   if (verb == "write") return Write(words);
   if (verb == "read") return Read(words);
-  if (verb == "name" || verb == "open" || verb == "tell" || verb == "raise") {
+  if (verb == "name" || verb == "open" || verb == "tell" || verb == "raise" ||
+      verb == "end" || verb == "backup" || verb == "restore" || verb == "gone") {
     return Metadata(words);
   }
   if (verb == "layer") {
@@ -177,6 +178,7 @@ std::string Scenario::Metadata(const Words& words) {
   if (words[0] == "name") {
     model::ChainConfig config =
         world_->MakeConfig(Disks(words.at(1)), Disks(Value(words, "sync", "")));
+    config.epoch = Epoch(static_cast<uint32_t>(Number(words, "epoch", config.epoch.value())));
     const std::string excluded = Value(words, "excluded", "");
     for (model::Member& m : config.members) {
       if (m.role == model::Role::kServing || excluded.empty()) continue;
@@ -192,6 +194,21 @@ std::string Scenario::Metadata(const Words& words) {
     if (!world_->Open() && !world_->newest.named.opened) return "nobody is ready to open it";
     const auto told = words.size() > 1 ? Disks(words[1]) : world_->disks();
     for (DiskId disk : told) world_->TellOpened(disk);
+  } else if (words[0] == "end") {
+    world_->EndSession({VolumeId(5), ClientId(static_cast<uint16_t>(std::stoul(words.at(1)))),
+                        Generation(static_cast<uint32_t>(std::stoul(words.at(2))))});
+  } else if (words[0] == "backup") {
+    backup_ = world_->newest;
+  } else if (words[0] == "restore") {
+    world_->newest = backup_;
+  } else if (words[0] == "gone") {
+    const model::NamedConfig unnamed = World(1).newest;
+    world_->newest.named = unnamed.named;  // as an epoch without any member
+    world_->newest.named.epoch = Epoch(kEpochMax);
+    world_->newest.named.opened = true;
+    for (DiskId disk : Disks(words.at(1))) world_->Discard(disk);
+    world_->newest = unnamed;
+    invariants_ = std::make_unique<Invariants>(*world_);
   } else if (words[0] == "tell") {
     for (DiskId disk : Disks(words.at(1))) world_->TellName(disk);
   } else {
@@ -251,12 +268,13 @@ std::string Scenario::Read(const Words& words) {
   r.epoch = world_->replica(at).status().epoch;
   r.session = {VolumeId(5), ClientId(1), Generation(1)};
   r.number = next_read_++;
-  r.line_version = world_->line.version;
-  r.lineage = world_->line.lineage;
-  r.layer =
-      LayerId(static_cast<uint32_t>(Number(words, "layer", world_->line.newest().id.value())));
+  const model::Line& known =
+      world_->lines.at(Number(words, "line", world_->line.version.value()) - 1);
+  r.line_version = known.version;
+  r.lineage = known.lineage;
+  r.layer = LayerId(static_cast<uint32_t>(Number(words, "layer", known.newest().id.value())));
   r.blocks = {static_cast<uint32_t>(Number(words, "block", 0)), 1};
-  world_->Read(at, r);
+  world_->Read(at, r, &known);
   return "";
 }
 
@@ -288,6 +306,12 @@ std::string Scenario::Expect(const Words& words) {
   }
   if (words[0] == "block") return ExpectBlock(words);
   if (words[0] == "alarm") return world_->alarms.empty() ? "no alarm" : "";
+  if (words[0] == "windows") {
+    const size_t known = world_->store(Disk(words.at(1)[0])).durable().record.windows.size();
+    return known == std::stoul(words.at(2)) ? "" : "there are " + std::to_string(known);
+  }
+  if (words[0] == "not-ready") return world_->ready ? "it is ready to open" : "";
+  if (words[0] == "level-failed") return world_->level_failures.empty() ? "it has not" : "";
   if (words[0] == "raised") {
     const bool has = world_->raised.contains({std::stoull(words.at(1)), Disk(words.at(2)[0])});
     return has == (words.size() == 3) ? "" : "it is the other way round";

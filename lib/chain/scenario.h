@@ -4,12 +4,12 @@
 //   # comment, picture
 //   disks 3                    three disks a, b, c; nothing is named
 //   name ab [sync=c] [to=ab]   metadata names serving members, head to tail, and tells them;
-//     [excluded=V]             the syncing ones were excluded by an opening at V
+//     [excluded=V] [epoch=E]   the syncing ones were excluded by an opening at V
 //   tell abc                   tells the newest name again
 //   open [abc]                 metadata marks it opened and tells these members (default: all)
 //   write N at=a block=B [data=X|hole|fill] [count=C] [sector=S sectors=K] [client=C] [session=G]
 //     [mark=M] [layer=L] [copy=T]    copy T of the client
-//   read at=c block=B [layer=L]          -> next `expect read`
+//   read at=c block=B [layer=L] [line=V] -> next `expect read`; it knows the line at version V
 //   deliver ab [N]             messages from a to b, all or N
 //   durable abc                makes everything appended durable
 //   run abc                    the store's answers to these disks
@@ -19,12 +19,18 @@
 //   merge N | free N           the line has removed layer N: its entries go to the next newer one,
 //                              or nowhere
 //   hand-over ab               their stores move what stands in removed layers
+//   end CLIENT GENERATION      metadata says that the session has ended
 //   discard a                  metadata orders a former member to forget the chain
+//   gone abc                   metadata has removed the chain, and orders these to forget it
+//   backup | restore           what metadata knows of the chain is kept, or is that again
 //   crash a | start a [damaged] | cut ab | mend ab | raise CLIENT GENERATION | full | room
 //   damage a B                 block B of layer 1 is damaged there
 //   > text                     the next line of the trace that the last command left
 //   expect a: serving 2 open D=1.3 W=1.3 pending=0
 //   expect answer N ok [copy=T]   among the answers to writes so far
+//   expect windows a N         so many sessions are known on the disk
+//   expect level-failed        a config could not open without somebody
+//   expect not-ready           nobody can open the newest name
 //   expect read X|zeroes|absent|REFUSAL
 //   expect block a B [layer=L] = X|hole|none @ VERSION     durable on the disk
 #pragma once
@@ -64,6 +70,7 @@ class Scenario {
   std::vector<std::string> answers_;
   uint64_t next_read_ = 1;
   std::map<uint64_t, Version> reads_;
+  model::NamedConfig backup_;
 };
 
 }  // namespace storpool::chain

@@ -117,8 +117,13 @@ void ReportRaised(ReplicaState& s, Effects& out) {
   });
 }
 
-void OnEndSession(ReplicaState& s, const Session& session, Effects& out) {
-  if (s.sessions.erase(session) != 0) Append(s, out, AppendEndSession{session});
+// And with it all earlier ones of its client on the volume: nobody says so of those.
+void OnEndSession(ReplicaState& s, const Session& last, Effects& out) {
+  auto it = s.sessions.lower_bound({last.volume, last.client, Generation()});
+  while (it != s.sessions.end() && it->first <= last) {
+    Append(s, out, AppendEndSession{it->first});
+    it = s.sessions.erase(it);
+  }
 }
 
 // Committed numbers only: pending ones travel with their entries, or a voided one would be answered

@@ -193,7 +193,7 @@ absl::InlinedVector<ResyncStatus, 1> Resyncs(const ReplicaState& s);
 bool OnSyncScan(ReplicaState& s, StoreScanResult& result, Instant now, Effects& out);
 bool OnSyncRepaired(ReplicaState& s, uint64_t repair, const Entry* entry, Instant now,
                     Effects& out);
-// When a target's turn comes, or chunks with lost blocks are to be scanned again.
+// When a target's turn comes, one may hang, or chunks with lost blocks are to be scanned again.
 Instant NextOfSources(const ReplicaState& s);
 void SourcesDue(ReplicaState& s, Instant now, Effects& out);
 bool OnSyncPending(ReplicaState& s, StorePendingResult& result, Effects& out);

@@ -36,6 +36,7 @@ World::World(int disks) : pool_(std::make_unique<BufferPool>()) {
   line.version = LineVersion(1);
   line.layers.push_back({LayerId(1), kChunkBytes, kChunkBytes, false, {}});
   line.MakeView();
+  lines.push_back(line);
   newest.named.chain = newest.last_opened.chain = kChain;
 }
 
@@ -44,6 +45,7 @@ World::~World() = default;
 void World::ChangeLine() {
   line.version = LineVersion(line.version.value() + 1);
   line.MakeView();
+  lines.push_back(line);
   for (DiskId disk : disks_) {
     if (!alive(disk)) continue;
     Run(disk, [this](Replica& r, Effects& out) { r.OnLineKnown(line, now_, out); });
@@ -254,6 +256,12 @@ void World::Raise(uint64_t id, const model::Raise& raise) {
   for (DiskId disk : disks_) RepeatRaise(disk, id, raise);
 }
 
+void World::EndSession(const Session& session) {
+  for (DiskId disk : disks_) {
+    Run(disk, [&](Replica& r, Effects& out) { r.OnEndSession(session, now_, out); });
+  }
+}
+
 void World::RepeatRaise(DiskId disk, uint64_t id, const model::Raise& raise) {
   Run(disk, [&](Replica& r, Effects& out) { r.OnRaise(id, {raise}, now_, out); });
 }
@@ -265,9 +273,11 @@ void World::Write(DiskId at, wire::WriteRequest request) {
   });
 }
 
-void World::Read(DiskId at, const wire::ReadRequest& request) {
+void World::Read(DiskId at, const wire::ReadRequest& request, const model::Line* known) {
   if (!alive(at)) return;
-  Run(at, [&](Replica& r, Effects& out) { r.OnRead(request, /*client=*/1, line, now_, out); });
+  Run(at, [&](Replica& r, Effects& out) {
+    r.OnRead(request, /*client=*/1, known == nullptr ? line : *known, now_, out);
+  });
 }
 
 void World::Run(DiskId disk, const std::function<void(Replica&, Effects&)>& step) {

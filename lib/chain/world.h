@@ -77,13 +77,16 @@ class World {
   bool Open();
   void TellOpened(DiskId disk);
   void Raise(uint64_t id, const model::Raise& raise);
+  void EndSession(const Session& session);
   void RepeatRaise(DiskId disk, uint64_t id, const model::Raise& raise);
 
   // ---- Clients.
   void Write(DiskId at, wire::WriteRequest request);
-  void Read(DiskId at, const wire::ReadRequest& request);
+  // `known`: the line as the disk knows it; nullptr: as it is.
+  void Read(DiskId at, const wire::ReadRequest& request, const model::Line* known = nullptr);
 
   model::Line line;
+  std::vector<model::Line> lines;  // every version of it
   // The line has changed: the next version, and every member hears of it.
   void ChangeLine();
   // A layer of it is merged into the next newer one, or freed (4.8).

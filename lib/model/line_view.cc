@@ -116,7 +116,8 @@ LayerId LayerSearch::BelowAllOf(LayerId layer) const {
 }
 
 bool LayerSearch::Take(LayerId stored, Version entry) {
-  const LineView::Owner owner = line.OwnerOf(stored);
+  LineView::Owner owner = line.OwnerOf(stored);
+  if (line.IsBeyond(stored) && !owner.removed) owner.layer = stored;
   if (owner.layer.value() == 0 || owner.layer > asked || owner.layer < floor) return false;
   if (byte >= owner.dead_from_bytes || owner.layer < found) return false;
   if (owner.layer == found && entry <= version) return false;

@@ -46,6 +46,8 @@ class LineView {
   // Whose is an entry that was written in layer `stored`? A layer that the line does not know at
   // all is nobody's and not removed either.
   Owner OwnerOf(LayerId stored) const;
+  // Newer than all that the line knows: the line is behind.
+  bool IsBeyond(LayerId stored) const { return !layers_.empty() && layers_.back() < stored; }
   std::span<const RemovedLayer> removed() const { return removed_; }
 
  private:
@@ -65,8 +67,11 @@ class LineView {
 
 // The search of one block in a line. Offer it the block's entries, those of the newest stored layer
 // first, until the next would be at or below `bottom`; whatever the order, what it has taken last
-// is what the block reads as in `asked`.
+// is what the block reads as in `asked`. Who asks for kNewestStored finds the newest entry also if
+// its layer is beyond the line.
 struct LayerSearch {
+  static constexpr LayerId kNewestStored{UINT32_MAX - 1};
+
   const LineView& line;
   LayerId asked;
   uint64_t byte;  // of the volume, where the block begins
