@@ -8,12 +8,14 @@
 #pragma once
 
 #include <coroutine>
+#include <deque>
 #include <list>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lib/chunkstore/chunk_store.h"
@@ -234,7 +236,7 @@ class ChunkStoreImpl : public ChunkStore,
   std::optional<uint64_t> gave_up_at_;  // SegmentTable::changes() when maintenance gave up
   std::list<Task> tasks_;
   std::map<LineageId, LineProgress> line_progress_;
-  uint64_t lines_position_ = 0;  // of the newest line appended; 0: all are durable
+  std::deque<std::pair<uint64_t, LineageId>> lines_under_way_;  // by position, not durable yet
   std::set<LineageId> to_hand_over_;
   bool handing_over_ = false;
   env::Timer hand_over_timer_;

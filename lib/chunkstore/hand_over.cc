@@ -29,9 +29,10 @@ uint64_t ChunkStoreImpl::AppendLine(const model::Line& line) {
     Batch& batch = OpenLog(static_cast<uint32_t>(body.size()), 0);
     uint8_t* at = batch.writer.Add(RecordKind::kLine, static_cast<uint32_t>(body.size()));
     std::memcpy(at, body.data(), body.size());
-    progress.position = lines_position_ = Appended(batch);
+    progress.position = Appended(batch);
   }
   progress.appended = line.version;
+  lines_under_way_.push_back({progress.position, line.lineage});
   return progress.position;
 }
 
@@ -51,14 +52,16 @@ KeptLine ChunkStoreImpl::LineOf(LineageId lineage) const {
 
 // The log is durable up to `position`.
 void ChunkStoreImpl::FindDurableLines(uint64_t position) {
-  if (lines_position_ == 0) return;
-  for (auto& [lineage, progress] : line_progress_) {
-    if (progress.durable == progress.appended || progress.position > position) continue;
+  if (lines_under_way_.empty()) return;
+  while (!lines_under_way_.empty() && lines_under_way_.front().first <= position) {
+    const LineageId lineage = lines_under_way_.front().second;
+    lines_under_way_.pop_front();
+    LineProgress& progress = line_progress_[lineage];
+    if (progress.position > position) continue;  // a newer one follows
     progress.durable = progress.appended;
     BeginHandOver(lineage);
     if (events_ != nullptr) events_->OnLine(lineage);
   }
-  if (position >= lines_position_) lines_position_ = 0;
   KickHandOver();
 }
 

@@ -67,6 +67,7 @@ void Lines::OnChanged(const directory::Changes& changes) {
     if (line == nullptr) continue;
     if (line->dropped) {  // nothing comes after that
       wanted_.erase(lineage);
+      ordered_.erase(lineage);
     } else {
       wanted_.insert(lineage);
     }
@@ -173,8 +174,23 @@ void Lines::SendReports() {
     line.set_applied(state.handed_over.value());
     line.set_chunks_left(state.chunks_left);
   }
-  to_report_.clear();
   if (message.lines_kept().lines_size() > 0) services_.metadata->Send(message);
+  for (const auto& [id, lineage] : to_report_) {
+    if (IsDone(lineage)) ordered_.erase(lineage);
+  }
+  to_report_.clear();
+}
+
+// Nothing is left to do or to say, until it is ordered again: as metadata does after every
+// registration with what it waits for.
+bool Lines::IsDone(LineageId lineage) const {
+  const model::Line* line = Find(lineage);
+  for (DiskHost* disk : services_.chains->disks()) {
+    if (disk->failed()) continue;
+    const chunkstore::KeptLine kept = disk->store().LineOf(lineage);
+    if (line == nullptr || kept.handed_over < line->version || kept.chunks_left > 0) return false;
+  }
+  return true;
 }
 
 }  // namespace storpool::node

@@ -44,7 +44,7 @@ class Lines {
 
   // Keep these on all disks, and say how far they are.
   void OnOrder(const LineOrder& order);
-  // Says it of all that was ordered: after each registration.
+  // Says it of all that was ordered and is not done: after each registration.
   void ReportAll();
   // Says which lines the disks have, to metadata that may have forgotten some (R22).
   void SayHere();
@@ -63,11 +63,12 @@ class Lines {
   void Ask(LineageId lineage);
   void QueueReport(DiskId disk, LineageId lineage);
   void SendReports();
+  bool IsDone(LineageId lineage) const;
 
   Services& services_;
   directory::Directory& directory_;
   std::set<LineageId> wanted_;
-  std::set<LineageId> ordered_;
+  std::set<LineageId> ordered_;  // and not done
   std::set<std::pair<DiskId, LineageId>> to_report_;
   env::Timer report_timer_;
   uint64_t highest_lineage_ = 0;  // ever seen (R22)

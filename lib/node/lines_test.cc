@@ -94,6 +94,27 @@ TEST_F(LinesTest, AreThereAfterARestartWithoutMetadata) {
   ASSERT_TRUE(Applied(4));
 }
 
+// What was ordered and is done is not looked after any more: not with each heartbeat, and after a
+// registration metadata orders again what it waits for.
+TEST_F(LinesTest, WhatIsDoneIsNotSaidAgain) {
+  EXPECT_EQ(client->Write(1, 0, Bytes(1)), wire::Result::kOk);
+  cluster.ChangeLine(AddLayer);
+  cluster.ChangeLine(MergeOldest);
+  ASSERT_TRUE(Applied(3));
+  cluster.received.clear();
+  cluster.node(1).link->Break();
+  cluster.RunFor(Duration::Millis(700));
+  bool registered = false;
+  for (const ToMetadata& m : cluster.received) {
+    registered = registered || m.has_register_();
+    EXPECT_FALSE(m.has_lines_kept());
+  }
+  EXPECT_TRUE(registered);
+  // Ordered again, it says again how far it is.
+  cluster.ChangeLine(AddLayer);
+  EXPECT_TRUE(Applied(4));
+}
+
 // Metadata sends what has changed since a version that this node has not: it asks for the whole.
 TEST_F(LinesTest, AGapIsAskedFor) {
   FromMetadata lost;

@@ -37,6 +37,11 @@ void TestLink::Deliver(const FromMetadata& message) {
   });
 }
 
+void TestLink::Break() {
+  handler_->OnLinkDown(absl::UnavailableError("the test breaks the link"));
+  handler_->OnLinkUp();
+}
+
 // ---- TestNode
 
 TestNode::TestNode(TestCluster& c, uint16_t node_id, uint64_t disk_bytes)

@@ -55,6 +55,7 @@ class TestLink : public control::MetadataLink {
   void Start(Handler* handler) override;
   void Send(const ToMetadata& message) override;
   void Deliver(const FromMetadata& message);
+  void Break();  // and comes back
 
  private:
   TestCluster& cluster_;
