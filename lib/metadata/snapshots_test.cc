@@ -246,6 +246,7 @@ TEST_F(SnapshotsTest, ASessionThatBeginsWhileAGroupWaitsIsGrantedAfterwards) {
   ASSERT_EQ(cluster.state().operations().size(), 1u);
   EXPECT_FALSE(At("v", 1).granted());
   cluster.node(2).keeps_lines = true;
+  cluster.node(2).SayLines();
   cluster.Run(Duration::Seconds(5));
   EXPECT_TRUE(cluster.state().operations().empty());
   EXPECT_TRUE(Exists("s-v"));
