@@ -33,7 +33,8 @@ class JsonApiTest : public testing::Test {
 
   Response Send(Method method, const std::string& query, const std::string& body = "") {
     std::optional<Response> response;
-    api_.Handle({{method, "/ctrl/1.0/" + query, ""}, body},
+    const auto caller = std::make_shared<const bool>();
+    api_.Handle({{method, "/ctrl/1.0/" + query, ""}, body, caller},
                 [&response](MakeResponse make) { response = make(); });
     for (int turn = 0; turn < 100 && !response; ++turn) cluster_.Run(Duration::Millis(100));
     EXPECT_TRUE(response.has_value()) << query << " is not answered";
@@ -77,7 +78,8 @@ TEST_F(JsonApiTest, ACallWhoseCallerGoesWaitsForNothing) {
   auto caller = std::make_shared<const bool>();
   bool answered = false;
   api_.Handle({{Method::kPost, "/ctrl/1.0/VolumesReassignWait", ""},
-               R"({"reassign":[{"volume":"v","rw":[2]}]})", caller},
+               R"({"reassign":[{"volume":"v","rw":[2]}]})",
+               caller},
               [&](MakeResponse) { answered = true; });
   cluster_.Run(Duration::Seconds(5));
   EXPECT_FALSE(answered);
