@@ -90,7 +90,6 @@ struct StoreRead {
   LayerId layer;
   BlockRange blocks;
   bool include_pending = false;
-  bool states_only = false;  // by the index alone: no bytes, so none that is damaged
 };
 // -> OnStoreScan: committed entries of one chunk above a version, a step at a time (5.6).
 struct StoreScan {

@@ -187,10 +187,7 @@ StoreReadResult FakeStore::Read(const StoreRead& read, std::vector<BlockResult>&
   StoreContent seen = content_;
   if (read.include_pending) seen.Commit(Version::FromRaw(UINT64_MAX));
   results.assign(read.blocks.count, BlockResult());
-  Buffer payload;
-  if (!read.states_only) {
-    payload = pool_.AllocateZeroed(size_t{read.blocks.count} * kBlockBytes);
-  }
+  Buffer payload = pool_.AllocateZeroed(size_t{read.blocks.count} * kBlockBytes);
   for (uint32_t i = 0; i < read.blocks.count; ++i) {
     const uint32_t number = read.blocks.first + i;
     const uint64_t byte =
@@ -210,7 +207,6 @@ StoreReadResult FakeStore::Read(const StoreRead& read, std::vector<BlockResult>&
     results[i] = {BlockResult::State::kHole, search.found, block.version, block.checksum};
     if (block.kind == EntryKind::kHole) continue;
     results[i].state = BlockResult::State::kData;
-    if (read.states_only) continue;
     if (IsDamaged(found->first, block)) {
       results[i].state = BlockResult::State::kDamaged;
       continue;

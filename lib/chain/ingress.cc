@@ -25,42 +25,28 @@ void Fail(ReplicaState& s, size_t index, Result result, Effects& out) {
   s.ingress.erase(s.ingress.begin() + static_cast<ptrdiff_t>(index));
 }
 
-void LookUp(ReplicaState& s, Ingress& op, BlockRange blocks, bool states_only, Effects& out) {
+void LookUp(ReplicaState& s, Ingress& op, BlockRange blocks, Effects& out) {
   Lookup& lookup = op.lookups.emplace_back();
   lookup.read = ++s.last_query << 2 | 1;
-  lookup.states_only = states_only;
   lookup.blocks = blocks;
   out.Add(StoreRead{.id = lookup.read,
                     .chunk = {op.request.lineage, op.request.chunk},
                     .line = op.line,
                     .layer = op.request.layer,
                     .blocks = blocks,
-                    .include_pending = true,  // hazard 2.4
-                    .states_only = states_only});
-}
-
-BlockRange WholeBlocks(const wire::WriteRequest& r) {
-  const uint32_t first = (r.first_sector + kSectorsPerBlock - 1) / kSectorsPerBlock;
-  const uint32_t end = (r.first_sector + r.sectors) / kSectorsPerBlock;
-  return {first, end > first ? end - first : 0};
+                    .include_pending = true});  // hazard 2.4
 }
 
 void Start(ReplicaState& s, Ingress& op, Effects& out) {
   const wire::WriteRequest& r = op.request;
   if (r.op == WriteOp::kFill) {
-    LookUp(s, op, op.blocks, /*states_only=*/false, out);
+    LookUp(s, op, op.blocks, out);
   } else {
     const uint32_t last = op.blocks.end() - 1;
     const bool first_partial = r.first_sector % kSectorsPerBlock != 0;
     const bool last_partial = (r.first_sector + r.sectors) % kSectorsPerBlock != 0;
-    if (first_partial) LookUp(s, op, {op.blocks.first, 1}, /*states_only=*/false, out);
-    if (last_partial && !(first_partial && op.blocks.count == 1)) {
-      LookUp(s, op, {last, 1}, /*states_only=*/false, out);
-    }
-    const BlockRange whole = WholeBlocks(r);
-    if (whole.count > 0 && LooksForEntries(r, op.foreign_blocks)) {
-      LookUp(s, op, whole, /*states_only=*/true, out);
-    }
+    if (first_partial) LookUp(s, op, {op.blocks.first, 1}, out);
+    if (last_partial && !(first_partial && op.blocks.count == 1)) LookUp(s, op, {last, 1}, out);
   }
   op.stage = op.lookups.empty() ? Ingress::Stage::kReady : Ingress::Stage::kReading;
 }
@@ -118,27 +104,12 @@ Entry WholeWrite(ReplicaState& s, const Ingress& op) {
   return entry;
 }
 
-// From the first to the last block of which the lineage has an entry, in whatever layer.
-BlockRange WithEntries(const Lookup& lookup) {
-  const auto has = [](const BlockResult& found) { return found.version != Version(); };
-  const auto first = std::ranges::find_if(lookup.found, has);
-  if (first == lookup.found.end()) return {};
-  const auto last = std::find_if(lookup.found.rbegin(), lookup.found.rend(), has);
-  const uint32_t at = static_cast<uint32_t>(first - lookup.found.begin());
-  return {lookup.blocks.first + at, static_cast<uint32_t>(last.base() - first)};
-}
-
 // The whole blocks of a trim are a hole; a block at its edge that has data is written again with
 // zeroes in the sectors that were trimmed.
 void WholeHole(ReplicaState& s, const Ingress& op, std::vector<Entry>& entries) {
   const wire::WriteRequest& r = op.request;
   const uint32_t end_sector = r.first_sector + r.sectors;
-  BlockRange whole = WholeBlocks(r);
   for (const Lookup& lookup : op.lookups) {
-    if (lookup.states_only) {
-      whole = WithEntries(lookup);
-      continue;
-    }
     if (lookup.found[0].state != BlockResult::State::kData) continue;
     const uint32_t block_sector = lookup.blocks.first * kSectorsPerBlock;
     const uint32_t from = std::max(r.first_sector, block_sector) - block_sector;
@@ -150,7 +121,9 @@ void WholeHole(ReplicaState& s, const Ingress& op, std::vector<Entry>& entries) 
     entry.checksums = Checksums(1, s.pool);
     entry.checksums.span()[0] = Crc32c(entry.payload.data(), kBlockBytes);
   }
-  if (whole.count > 0) entries.push_back(NewEntry(op, EntryKind::kHole, whole));
+  const uint32_t first = (r.first_sector + kSectorsPerBlock - 1) / kSectorsPerBlock;
+  const uint32_t end = end_sector / kSectorsPerBlock;
+  if (end > first) entries.push_back(NewEntry(op, EntryKind::kHole, {first, end - first}));
 }
 
 // A fill takes effect only where the lineage has no entry at all, pending and holes included (9.4).

@@ -58,11 +58,9 @@ struct Feed {
 };
 
 // Blocks that the head must know before it can order a request (ingress.cc): the block at either
-// edge of one that begins or ends within a block, all blocks of a fill, or which of the whole
-// blocks of a hole have an entry.
+// edge of one that begins or ends within a block, or all blocks of a fill.
 struct Lookup {
   uint64_t read = 0;  // 0: done
-  bool states_only = false;
   BlockRange blocks;
   std::vector<BlockResult> found;
   Buffer old;
@@ -77,7 +75,7 @@ struct Ingress {
   std::shared_ptr<const model::LineView> line;
   uint32_t foreign_blocks = 0;  // blocks of the chunk that a foreign parent may have (9.4)
   BlockRange blocks;            // all that the request touches
-  std::vector<Lookup> lookups;  // at most three
+  std::vector<Lookup> lookups;  // at most two
 };
 
 // read.cc (5.4)
@@ -187,9 +185,9 @@ struct SyncSource {
   };
   DiskId target;
   wire::SyncSession session;
-  bool opened = false;               // the target has said all that it has
-  bool begun = false;                // its turn has come
-  Instant progress_at;               // of the scan
+  bool opened = false;  // the target has said all that it has
+  bool begun = false;   // its turn has come
+  Instant progress_at;  // of the scan
   Instant look_at = Instant::Max();  // whether what was sent has been acknowledged since
   Version base;
   std::map<ChunkKey, Version> chunk_bases;

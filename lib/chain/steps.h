@@ -24,11 +24,6 @@ void Accept(ReplicaState& s, Entry&& entry, Effects& out);
 void AddPending(ReplicaState& s, const Entry& entry, uint64_t record);
 // Whether a write was ordered in a newer layer than that of the request (I9).
 bool HasNewerLayer(const ReplicaState& s, const wire::WriteRequest& request);
-// Whether the head looks for entries in the whole blocks of a hole: where there is none in the
-// lineage, and no foreign parent, it would take up the index for ever and hide nothing.
-inline bool LooksForEntries(const wire::WriteRequest& request, uint32_t foreign_blocks) {
-  return request.op == wire::WriteOp::kHole && foreign_blocks == 0;
-}
 void AnswerWriteWith(const ReplicaState& s, const wire::WriteRequest& request, ClientRef client,
                      wire::Result result, Effects& out);
 void Hint(const ReplicaState& s, ClientRef client, Effects& out);

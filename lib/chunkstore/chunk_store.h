@@ -92,9 +92,8 @@ class ReadOp {
   LayerId layer;
   BlockRange blocks;
   bool include_pending = false;    // the newest version, not the newest committed (heads, 4.13)
-  bool states_only = false;        // by the index alone: nothing is brought, or found damaged
   std::span<BlockResult> results;  // blocks.count of them
-  // blocks.count * kBlockBytes bytes, aligned; only kData blocks are filled. Not for `states_only`.
+  // blocks.count * kBlockBytes bytes, aligned; only kData blocks are filled.
   uint8_t* target = nullptr;
 
  private:

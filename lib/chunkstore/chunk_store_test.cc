@@ -72,42 +72,6 @@ TEST_F(ChunkStoreTest, UnwrittenPayloadIsReadFromMemory) {
   EXPECT_EQ(life_->device().counters().reads, reads);
 }
 
-// Asks what blocks are, with no memory for their bytes.
-class StatesRead : public ReadOp {
- public:
-  StatesRead(StoreLife& life, BlockRange range) : found(range.count) {
-    chunk = kKey;
-    line = ViewOf(kKey, {{kLayer}});
-    layer = kLayer;
-    blocks = range;
-    include_pending = states_only = true;
-    results = found;
-    life.store().Read(this);
-    life.Run();
-  }
-  void OnDone(const absl::Status& status) override { done = status.ok(); }
-
-  std::vector<BlockResult> found;
-  bool done = false;
-};
-
-TEST_F(ChunkStoreTest, WhatBlocksAreIsKnownWithoutReadingThem) {
-  Write(V(1, 1), {10, 2});
-  store().SetCommitted(kChain, V(1, 1));
-  Write(V(1, 2), {11, 2});
-  Trim(V(1, 3), {20, 1});
-  const uint64_t reads = life_->device().counters().reads;
-  const StatesRead read(*life_, {0, kBlocksPerChunk});
-  ASSERT_TRUE(read.done);
-  EXPECT_EQ(read.found[9].version, Version());
-  EXPECT_EQ(read.found[10].version, V(1, 1));
-  EXPECT_EQ(read.found[11].version, V(1, 2));
-  EXPECT_EQ(read.found[12].version, V(1, 2));
-  EXPECT_EQ(read.found[20].version, V(1, 3));
-  EXPECT_EQ(read.found[kBlocksPerChunk - 1].version, Version());
-  EXPECT_EQ(life_->device().counters().reads, reads);
-}
-
 TEST_F(ChunkStoreTest, PendingStaysPendingOverARestart) {
   Write(V(1, 1), {0, 4});
   Write(V(1, 2), {2, 4});

@@ -1,6 +1,5 @@
 #include "lib/chunkstore/reader.h"
 
-#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -88,12 +87,10 @@ void Reader::Read(ReadOp* op) {
   Run* run = nullptr;
   const Index::Chunk* chunk = state_.index().Find(op->chunk);
   const bool has_floor = ByteOf(op->chunk.chunk, op->blocks.end()) > op->line->LowestCut(op->layer);
-  const bool nothing = chunk == nullptr && !has_floor;
-  if (nothing) std::ranges::fill(op->results.first(op->blocks.count), BlockResult());
-  for (uint32_t i = 0; i < op->blocks.count && failure_.ok() && !nothing; ++i) {
+  for (uint32_t i = 0; i < op->blocks.count && failure_.ok(); ++i) {
     const Found found = Locate(*op, chunk, op->blocks.first + i, has_floor);
     op->results[i] = found.result;
-    if (found.result.state != BlockResult::State::kData || op->states_only) {
+    if (found.result.state != BlockResult::State::kData) {
       run = nullptr;
       continue;
     }

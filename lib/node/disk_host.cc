@@ -23,10 +23,7 @@ class DiskHost::ReadRun : public chunkstore::ReadOp {
     line = std::move(read.line);
     layer = read.layer;
     found_.resize(read.blocks.count);
-    states_only = read.states_only;
-    if (!states_only) {
-      payload_ = disk_.services_.request_pool.Allocate(size_t{read.blocks.count} * kBlockBytes);
-    }
+    payload_ = disk_.services_.request_pool.Allocate(size_t{read.blocks.count} * kBlockBytes);
     chunk = read.chunk;
     blocks = read.blocks;
     include_pending = read.include_pending;
@@ -40,7 +37,6 @@ class DiskHost::ReadRun : public chunkstore::ReadOp {
       r.OnStoreRead({id_, status.ok(), found_, std::move(payload_)}, now, out);
     });
     payload_ = Buffer();
-    if (blocks.count > kRequestBlocksMax) found_ = {};  // seldom: of a trim of much at once
     line = nullptr;
     disk_.free_reads_.push_back(this);
   }
