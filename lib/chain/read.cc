@@ -44,9 +44,8 @@ Result CheckRead(const ReplicaState& s, const wire::ReadRequest& r, const model:
 // By what the store has, whoever brought it and however long ago: another line than the one that
 // this member knows says what the block reads as.
 bool IsBeyondLine(const PendingRead& read) {
-  return std::ranges::any_of(read.results, [&](const BlockResult& found) {
-    return found.layer > read.request.layer;
-  });
+  return std::ranges::any_of(
+      read.results, [&](const BlockResult& found) { return found.layer > read.request.layer; });
 }
 
 // May a read be answered now? No newer epoch without this tail can have opened while every other

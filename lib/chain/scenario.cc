@@ -107,8 +107,8 @@ std::string Scenario::Command(const Words& words) {
   const std::string& verb = words[0];
   if (verb == "write") return Write(words);
   if (verb == "read") return Read(words);
-  if (verb == "name" || verb == "open" || verb == "tell" || verb == "raise" ||
-      verb == "end" || verb == "backup" || verb == "restore" || verb == "gone") {
+  if (verb == "name" || verb == "open" || verb == "tell" || verb == "raise" || verb == "end" ||
+      verb == "backup" || verb == "restore" || verb == "gone") {
     return Metadata(words);
   }
   if (verb == "layer") {

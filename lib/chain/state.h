@@ -185,9 +185,9 @@ struct SyncSource {
   };
   DiskId target;
   wire::SyncSession session;
-  bool opened = false;  // the target has said all that it has
-  bool begun = false;   // its turn has come
-  Instant progress_at;  // of the scan
+  bool opened = false;               // the target has said all that it has
+  bool begun = false;                // its turn has come
+  Instant progress_at;               // of the scan
   Instant look_at = Instant::Max();  // whether what was sent has been acknowledged since
   Version base;
   std::map<ChunkKey, Version> chunk_bases;

@@ -50,6 +50,23 @@ TEST_F(ClonesTest, ACloneKeepsItsParentUntilItGoes) {
   EXPECT_EQ(cluster.state().FindVolume(parent.id()), nullptr);
 }
 
+// Not that of the template, which may be smaller.
+TEST_F(ClonesTest, ACloneHasTheSizeOfWhatItIsMadeOf) {
+  Command shrink;
+  shrink.mutable_update_template()->mutable_update()->set_name("t");
+  shrink.mutable_update_template()->mutable_update()->set_size_bytes(kGiB / 2);
+  ASSERT_TRUE(cluster.Do(shrink).ok());
+  Command command;
+  VolumeCreateRequest& create = *command.mutable_create_volume()->mutable_create();
+  create.set_name("c");
+  create.set_template_name("t");
+  create.set_base_on("v");
+  ASSERT_TRUE(cluster.Do(command).ok());
+  cluster.Run(Duration::Seconds(1));
+  ASSERT_TRUE(Exists("c"));
+  EXPECT_EQ(Get("c").size_bytes(), kGiB);
+}
+
 TEST_F(ClonesTest, ACloneOfAnAttachedVolumeComesThroughTheHold) {
   Attach("v", 1);
   Command command;

@@ -1,4 +1,4 @@
-// Snapshots, clones, revert, deletion (9.3, 9.4, 9.5, 4.8): hazards 8.x as far as metadata decides.
+// Snapshots and their deletion (9.3, 4.8): hazards 8.x as far as metadata decides.
 #include <gtest/gtest.h>
 
 #include "lib/metadata/errors.h"

@@ -22,7 +22,7 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
   // A channel of its own for each try: gRPC's own back-off would outlast a restart of metadata.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);  // metadata is near; a proxy is for elsewhere
-  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);  // small messages; see GrpcServer
+  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);    // small messages; see GrpcServer
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 10000);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 3000);
   arguments.SetMaxReceiveMessageSize(-1);
