@@ -50,6 +50,10 @@ struct ChainRecord {
 
   // The adopted config, and with it the last opened one, in the encoding of its owner.
   std::string config;
+
+  // Durable records of the chain were lost (4.2): what is here counts for nothing until the chain
+  // has been discarded. The store says it on loading.
+  bool damaged = false;
 };
 
 }  // namespace storpool

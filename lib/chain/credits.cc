@@ -45,7 +45,7 @@ void OnCreditRoom(ReplicaState& s, uint64_t bytes, bool granted, Instant now, Ef
   if (granted) s.granted_bytes += bytes;
   if (!s.opened()) {  // the first grant rides on Leveled
     s.change.room_answered = true;
-    return LeveledIfDurable(s, now, out);
+    return LeveledIfDurable(s, out);
   }
   if (!granted && bytes > kCreditPieceBytesMin) return OnCreditAsk(s, kCreditPieceBytesMin, out);
   const DiskId head = s.named().head().disk;

@@ -91,6 +91,13 @@ struct StoreRead {
   BlockRange blocks;
   bool include_pending = false;
 };
+// -> OnStoreExtent: from the first to the last of these blocks of which the chunk has an entry, in
+// whatever layer, those that an earlier effect appended included. By the index alone.
+struct StoreExtent {
+  uint64_t id = 0;
+  ChunkKey chunk;
+  BlockRange blocks;
+};
 // -> OnStoreScan: committed entries of one chunk above a version, a step at a time (5.6).
 struct StoreScan {
   uint64_t id = 0;
@@ -204,10 +211,10 @@ struct SetTimer {
   Instant at;
 };
 
-using Effect =
-    std::variant<Persist, SetCommitted, StoreRead, StoreScan, StoreListChunks, StorePendingAbove,
-                 Reserve, ReturnRoom, Send, AnswerWrite, AnswerRead, HintConfig, NameAgainst,
-                 NeedLine, OpenReady, LevelFailed, EpochEnds, Promotable, Raised, Alarm, SetTimer>;
+using Effect = std::variant<Persist, SetCommitted, StoreRead, StoreExtent, StoreScan,
+                            StoreListChunks, StorePendingAbove, Reserve, ReturnRoom, Send,
+                            AnswerWrite, AnswerRead, HintConfig, NameAgainst, NeedLine, OpenReady,
+                            LevelFailed, EpochEnds, Promotable, Raised, Alarm, SetTimer>;
 
 // A list that keeps its memory. While executing it the shell may call replicas with the same list:
 // what they add stands behind and is executed in its turn.

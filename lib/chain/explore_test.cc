@@ -26,19 +26,21 @@ TEST(Explore, InvariantsHold) {
     sum.promotions += one.promotions;
     sum.restarts += one.restarts;
     sum.damaged += one.damaged;
+    sum.empty += one.empty;
   }
   // A walk on which nothing happens proves nothing.
   std::printf(
       "writes %zu, reads %zu, epochs %zu, voided %zu, crashes %zu, promotions %zu, "
-      "client restarts %zu, damaged blocks %zu\n",
+      "client restarts %zu, damaged blocks %zu, empty trims %zu\n",
       sum.writes, sum.reads, sum.opened, sum.voided, sum.crashes, sum.promotions, sum.restarts,
-      sum.damaged);
+      sum.damaged, sum.empty);
   EXPECT_GT(sum.writes, 5000u);
   EXPECT_GT(sum.reads, 500u);
   EXPECT_GT(sum.opened, 500u);
   EXPECT_GT(sum.voided, 50u);
   EXPECT_GT(sum.promotions, 50u);
   EXPECT_GT(sum.damaged, 500u);
+  EXPECT_GT(sum.empty, 200u);
 }
 
 // Every read sees the newest committed write in the newest layer, whatever is merged meanwhile and

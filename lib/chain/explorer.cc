@@ -54,6 +54,7 @@ Explored Explorer::Run() {
   result_.violations.insert(result_.violations.end(), violations_.begin(), violations_.end());
   result_.opened = invariants_.opened();
   result_.voided = invariants_.voided();
+  result_.empty = invariants_.empty();
   return result_;
 }
 

@@ -26,6 +26,7 @@ struct ExplorerOptions {
 struct Explored {
   std::vector<std::string> violations;
   size_t writes = 0, reads = 0, opened = 0, voided = 0, crashes = 0, promotions = 0, restarts = 0;
+  size_t empty = 0;  // trims of what was never written
   size_t snapshots = 0, merges = 0, hand_overs = 0;
   size_t damaged = 0;  // blocks
 };

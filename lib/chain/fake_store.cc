@@ -183,6 +183,18 @@ void FakeStore::Heal(const Entry& entry) {
   }
 }
 
+BlockRange FakeStore::Extent(const ChunkKey& chunk, BlockRange blocks) const {
+  StoreContent seen = content_;
+  seen.Commit(Version::FromRaw(UINT64_MAX));
+  std::set<uint32_t> found;
+  for (const auto& item : seen.index) {
+    const auto& [lineage, index, layer, block] = item.first;
+    if (ChunkKey{lineage, index} == chunk && blocks.Contains(block)) found.insert(block);
+  }
+  if (found.empty()) return {};
+  return {*found.begin(), *found.rbegin() - *found.begin() + 1};
+}
+
 StoreReadResult FakeStore::Read(const StoreRead& read, std::vector<BlockResult>& results) const {
   StoreContent seen = content_;
   if (read.include_pending) seen.Commit(Version::FromRaw(UINT64_MAX));

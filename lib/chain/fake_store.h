@@ -62,6 +62,7 @@ class FakeStore {
   // At once, and as if it was durable: what a crash takes back is done again (docs/disk-format.md).
   void HandOver(const std::shared_ptr<const model::LineView>& by);
 
+  BlockRange Extent(const ChunkKey& chunk, BlockRange blocks) const;
   StoreReadResult Read(const StoreRead& read, std::vector<BlockResult>& results) const;
   StoreScanResult Scan(const StoreScan& scan) const;
   std::vector<ChunkSize> ChunksAbove(Version above) const;

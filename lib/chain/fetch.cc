@@ -166,14 +166,14 @@ void OnFetchEntry(ReplicaState& s, wire::FetchEntry&& fetched, Effects& out) {
   s.change.level_record = Append(s, out, AppendEntry{std::move(entry)});
 }
 
-void OnFetchEnd(ReplicaState& s, const wire::FetchEnd& end, Instant now, Effects& out) {
+void OnFetchEnd(ReplicaState& s, const wire::FetchEnd& end, Effects& out) {
   if (s.role != Role::kServing || s.opened() || s.change.fetched || !s.change.level) return;
   if (end.common.from != FetchSource(s) || end.up_to != *s.change.level) return;
   TakeSessions(s, end.windows, end.min_generations, out);
   if (end.more) return;
   s.change.fetched = true;
   s.change.level_record = s.last_record;
-  LeveledIfDurable(s, now, out);
+  LeveledIfDurable(s, out);
 }
 
 }  // namespace storpool::chain

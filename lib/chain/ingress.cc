@@ -37,6 +37,26 @@ void LookUp(ReplicaState& s, Ingress& op, BlockRange blocks, Effects& out) {
                     .include_pending = true});  // hazard 2.4
 }
 
+BlockRange WholeBlocks(const wire::WriteRequest& r) {
+  const uint32_t first = (r.first_sector + kSectorsPerBlock - 1) / kSectorsPerBlock;
+  const uint32_t end = (r.first_sector + r.sectors) / kSectorsPerBlock;
+  return {first, end > first ? end - first : 0};
+}
+
+bool IsKnown(const Ingress& op) {
+  return op.extent == 0 &&
+         std::ranges::all_of(op.lookups, [](const Lookup& lookup) { return lookup.read == 0; });
+}
+
+// What of a hole has something to hide. Pending entries count, and those of all layers: where there
+// is none at all a hole would take up the index for ever and change nothing.
+void AskExtent(ReplicaState& s, Ingress& op, Effects& out) {
+  op.hole = WholeBlocks(op.request);
+  if (op.hole.count == 0 || !LooksForEntries(op.request, op.foreign_blocks)) return;
+  op.extent = ++s.last_query;
+  out.Add(StoreExtent{op.extent, {op.request.lineage, op.request.chunk}, op.hole});
+}
+
 void Start(ReplicaState& s, Ingress& op, Effects& out) {
   const wire::WriteRequest& r = op.request;
   if (r.op == WriteOp::kFill) {
@@ -47,8 +67,9 @@ void Start(ReplicaState& s, Ingress& op, Effects& out) {
     const bool last_partial = (r.first_sector + r.sectors) % kSectorsPerBlock != 0;
     if (first_partial) LookUp(s, op, {op.blocks.first, 1}, out);
     if (last_partial && !(first_partial && op.blocks.count == 1)) LookUp(s, op, {last, 1}, out);
+    if (r.op == WriteOp::kHole) AskExtent(s, op, out);
   }
-  op.stage = op.lookups.empty() ? Ingress::Stage::kReady : Ingress::Stage::kReading;
+  op.stage = IsKnown(op) ? Ingress::Stage::kReady : Ingress::Stage::kReading;
 }
 
 bool IsAbsentHere(const Ingress& op, const BlockResult& found, uint32_t block) {
@@ -121,9 +142,7 @@ void WholeHole(ReplicaState& s, const Ingress& op, std::vector<Entry>& entries) 
     entry.checksums = Checksums(1, s.pool);
     entry.checksums.span()[0] = Crc32c(entry.payload.data(), kBlockBytes);
   }
-  const uint32_t first = (r.first_sector + kSectorsPerBlock - 1) / kSectorsPerBlock;
-  const uint32_t end = end_sector / kSectorsPerBlock;
-  if (end > first) entries.push_back(NewEntry(op, EntryKind::kHole, {first, end - first}));
+  if (op.hole.count > 0) entries.push_back(NewEntry(op, EntryKind::kHole, op.hole));
 }
 
 // A fill takes effect only where the lineage has no entry at all, pending and holes included (9.4).
@@ -196,9 +215,7 @@ Ingress* FindLookup(ReplicaState& s, uint64_t read, Lookup** lookup) {
 
 void FinishLookup(ReplicaState& s, Ingress& op, Lookup& lookup, Instant now, Effects& out) {
   lookup.read = 0;
-  const bool done = std::all_of(op.lookups.begin(), op.lookups.end(),
-                                [](const Lookup& l) { return l.read == 0; });
-  if (done) op.stage = Ingress::Stage::kReady;
+  if (IsKnown(op)) op.stage = Ingress::Stage::kReady;
   PumpIngress(s, now, out);
 }
 
@@ -279,6 +296,16 @@ void OnLookup(ReplicaState& s, StoreReadResult&& result, Instant now, Effects& o
                        lookup->blocks.first, lookup->found[0], now, out);
   }
   FinishLookup(s, *op, *lookup, now, out);
+}
+
+void OnExtent(ReplicaState& s, uint64_t query, BlockRange extent, Instant now, Effects& out) {
+  const auto op = std::ranges::find_if(
+      s.ingress, [query](const Ingress& candidate) { return candidate.extent == query; });
+  if (op == s.ingress.end()) return;
+  op->hole = extent;
+  op->extent = 0;
+  if (IsKnown(*op)) op->stage = Ingress::Stage::kReady;
+  PumpIngress(s, now, out);
 }
 
 void OnLookupRepaired(ReplicaState& s, uint64_t read, const BlockResult& damaged,

@@ -17,6 +17,12 @@ size_t Invariants::voided() const {
                                            [&](const auto& item) { return IsVoided(item.first); }));
 }
 
+size_t Invariants::empty() const {
+  return static_cast<size_t>(std::count_if(ordered_.begin(), ordered_.end(), [](const auto& item) {
+    return item.second.kind == EntryKind::kEmpty;
+  }));
+}
+
 const Entry* Invariants::Ordered(Version version) const {
   const auto it = ordered_.find(version);
   return it == ordered_.end() ? nullptr : &it->second;

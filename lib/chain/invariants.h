@@ -39,6 +39,7 @@ class Invariants : public Watcher {
   size_t ordered() const { return ordered_.size(); }
   size_t opened() const { return opened_.size(); }
   size_t voided() const;
+  size_t empty() const;  // steps without effect
 
  private:
   void Violated(std::string text) { violations_.push_back(std::move(text)); }

@@ -23,10 +23,10 @@ bool IsFormer(const ReplicaState& s, const Member& member) {
   return then != nullptr && then->role == model::Role::kServing && then->store == member.store;
 }
 
-void SendLevel(ReplicaState& s, DiskId to, Instant now, Effects& out) {
+void SendLevel(ReplicaState& s, DiskId to, Effects& out) {
   const Version level = *s.level_out.level;
   if (to == s.self.disk) {
-    if (!s.change.level) OnLevel(s, level, now, out);
+    if (!s.change.level) OnLevel(s, level, out);
   } else {
     out.Add(Send{to, wire::Level{s.CommonTo(to), level}});
   }
@@ -71,13 +71,13 @@ void ReportAdopted(ReplicaState& s, Instant now, Effects& out) {
   adopted.store = s.self.store;
   adopted.damaged = s.damaged;
   if (head == s.self.disk) {
-    OnAdopted(s, adopted, now, out);
+    OnAdopted(s, adopted, out);
   } else {
     out.Add(Send{head, std::move(adopted)});
   }
 }
 
-void OnAdopted(ReplicaState& s, const wire::Adopted& adopted, Instant now, Effects& out) {
+void OnAdopted(ReplicaState& s, const wire::Adopted& adopted, Effects& out) {
   // Another member may have heard of the epoch before this one: its report is kept.
   if (adopted.common.epoch < s.level_out.epoch || adopted.common.epoch < s.epoch) return;
   if (adopted.common.epoch > s.level_out.epoch) {
@@ -87,15 +87,15 @@ void OnAdopted(ReplicaState& s, const wire::Adopted& adopted, Instant now, Effec
   LevelOut::Member& member = s.level_out.members[adopted.common.from];
   if (s.level_out.level) {
     if (!member.levelled && s.epoch == s.level_out.epoch) {
-      SendLevel(s, adopted.common.from, now, out);
+      SendLevel(s, adopted.common.from, out);
     }
     return;
   }
   member.adopted = adopted;
-  DecideLevel(s, now, out);
+  DecideLevel(s, out);
 }
 
-void DecideLevel(ReplicaState& s, Instant now, Effects& out) {
+void DecideLevel(ReplicaState& s, Effects& out) {
   if (s.role != Role::kServing || s.opened() || !s.is_head() || !s.change.adopted) return;
   if (s.level_out.epoch != s.epoch || s.level_out.level || !EverybodyReported(s)) return;
   const Version committed = HighestCommitted(s);
@@ -122,11 +122,11 @@ void DecideLevel(ReplicaState& s, Instant now, Effects& out) {
   }
   s.level_out.level = lowest.value_or(Version());
   for (const Member& m : s.named().members) {
-    if (m.role == model::Role::kServing) SendLevel(s, m.disk, now, out);
+    if (m.role == model::Role::kServing) SendLevel(s, m.disk, out);
   }
 }
 
-void OnLevel(ReplicaState& s, Version level, Instant now, Effects& out) {
+void OnLevel(ReplicaState& s, Version level, Effects& out) {
   if (s.role != Role::kServing || s.opened() || !s.change.adopted) return;
   if (s.change.level) {
     if (s.change.levelled && *s.change.level == level) SayLeveled(s, out);
@@ -149,10 +149,10 @@ void OnLevel(ReplicaState& s, Version level, Instant now, Effects& out) {
   if (!former && s.config.last_opened.epoch != Epoch()) StartFetch(s, out);
   s.granting = true;
   out.Add(Reserve{RoomFor::kCredit, kCreditFirstBytes});
-  LeveledIfDurable(s, now, out);
+  LeveledIfDurable(s, out);
 }
 
-void LeveledIfDurable(ReplicaState& s, Instant, Effects& out) {
+void LeveledIfDurable(ReplicaState& s, Effects& out) {
   Change& change = s.change;
   if (!change.level || change.levelled || !change.fetched || !change.room_answered) return;
   if (change.level_record > s.durable_record) return;
@@ -185,7 +185,7 @@ void RepeatChange(ReplicaState& s, Instant now, Effects& out) {
   }
   if (!s.is_head() || s.level_out.epoch != s.epoch || !s.level_out.level) return;
   for (const auto& [disk, member] : s.level_out.members) {
-    if (!member.levelled && disk != s.self.disk) SendLevel(s, disk, now, out);
+    if (!member.levelled && disk != s.self.disk) SendLevel(s, disk, out);
   }
 }
 

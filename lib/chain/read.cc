@@ -10,6 +10,10 @@ namespace {
 
 using wire::Result;
 
+// Of each chain, what is read for requests that must wait for a confirmation: a request of any size
+// fits. More would stop all clients of the node, who share its memory, for one chain that waits.
+constexpr uint64_t kKeptBytesMax = kRequestBytesMax;
+
 void Refuse(const ReplicaState& s, ClientRef client, uint64_t number, Result result, Effects& out) {
   wire::ReadAnswer answer;
   answer.chain = s.chain;
@@ -79,6 +83,46 @@ void AskConfirmation(ReplicaState& s, Instant now, Effects& out) {
   s.retry_at = std::min(s.retry_at, now + Duration::Millis(kMemberRetryMs));
 }
 
+uint64_t PayloadBytes(const PendingRead& read) {
+  return uint64_t{read.request.blocks.count} * kBlockBytes;
+}
+
+// False: what is read for it may not stay here while it waits.
+bool Keep(ReplicaState& s, PendingRead& read) {
+  if (!read.kept && s.kept_bytes + PayloadBytes(read) <= kKeptBytesMax) {
+    read.kept = true;
+    s.kept_bytes += PayloadBytes(read);
+  }
+  return read.kept;
+}
+
+void ReadStore(uint64_t id, PendingRead& read, Effects& out) {
+  read.stage = PendingRead::Stage::kStore;
+  // What the volume holds now may stand in a layer that this member has not heard of (4.7).
+  out.Add(StoreRead{.id = id,
+                    .chunk = {read.request.lineage, read.request.chunk},
+                    .line = read.line,
+                    .layer = read.newest ? model::LayerSearch::kNewestStored : read.request.layer,
+                    .blocks = read.request.blocks});
+}
+
+// Those that gave back what was read for them go on, as far as there is room: the others answer, or
+// there is a lease. What was confirmed counts for nothing: the data comes after it.
+void ReadAgain(ReplicaState& s, Effects& out) {
+  while (!s.reads_again.empty()) {
+    const uint64_t id = s.reads_again.front();
+    PendingRead* read = s.reads.Find(id);
+    if (read != nullptr && !Keep(s, *read)) return;
+    s.reads_again.pop_front();
+    if (read == nullptr) continue;  // refused since
+    if (IsFenced(s, read->request.session)) {
+      FinishRead(s, id, Result::kFenced, out);
+    } else {
+      ReadStore(id, *read, out);
+    }
+  }
+}
+
 // What each block is; says how many are data.
 uint32_t PackStates(const PendingRead& read, wire::ReadAnswer& answer) {
   answer.blocks = read.request.blocks.count;
@@ -128,23 +172,18 @@ uint32_t ForeignBlocks(const model::Line& line, ChunkIndex chunk) {
 }
 
 void OnRead(ReplicaState& s, const wire::ReadRequest& r, ClientRef client, const model::Line& line,
-            Instant, Effects& out) {
+            Effects& out) {
   const Result result = CheckRead(s, r, line);
   if (result != Result::kOk) return Refuse(s, client, r.number, result, out);
   const auto [id, read] = s.reads.Take();
-  read->stage = PendingRead::Stage::kStore;
   read->client = client;
   read->request = r;
   read->request.layer = LayerFor(r, line);
   read->request.line_version = line.version;
+  read->line = line.view;
+  read->newest = r.layer == LayerId();
   read->foreign_blocks = ForeignBlocks(line, r.chunk);
-  // What the volume holds now may stand in a layer that this member has not heard of (4.7).
-  const bool newest = r.layer == LayerId();
-  out.Add(StoreRead{.id = id,
-                    .chunk = {r.lineage, r.chunk},
-                    .line = line.view,
-                    .layer = newest ? model::LayerSearch::kNewestStored : r.layer,
-                    .blocks = r.blocks});
+  ReadStore(id, *read, out);
 }
 
 void OnClientRead(ReplicaState& s, StoreReadResult&& result, Instant now, Effects& out) {
@@ -168,11 +207,21 @@ void AnswerOrConfirm(ReplicaState& s, uint64_t id, Instant now, Effects& out) {
     return StartRepair(s, id, {read.request.lineage, read.request.chunk}, read.request.layer,
                        read.request.blocks.first + i, read.results[i], now, out);
   }
-  if (HasLease(s, now)) return FinishRead(s, id, Result::kOk, out);
+  if (HasLease(s, now)) {
+    FinishRead(s, id, Result::kOk, out);
+    return ReadAgain(s, out);
+  }
   if (s.released) return FinishRead(s, id, Result::kNotServing, out);
-  // Only a question that was asked after the read came confirms it.
-  read.stage = PendingRead::Stage::kConfirm;
-  read.round = s.confirm_round + 1;
+  if (Keep(s, read)) {
+    // Only a question that was asked after the read came confirms it.
+    read.stage = PendingRead::Stage::kConfirm;
+    read.round = s.confirm_round + 1;
+  } else {
+    read.stage = PendingRead::Stage::kAgain;
+    read.results.clear();
+    read.payload = Buffer();
+    s.reads_again.push_back(id);
+  }
   if (!s.confirm_asked) AskConfirmation(s, now, out);
 }
 
@@ -187,7 +236,10 @@ void FinishRead(ReplicaState& s, uint64_t id, Result result, Effects& out) {
     Pack(read, answer, s.pool);
     out.Add(AnswerRead{read.client, std::move(answer)});
   }
+  if (read.kept) s.kept_bytes -= PayloadBytes(read);
+  read.kept = false;
   read.payload = Buffer();
+  read.line = nullptr;
   s.reads.Free(id);
 }
 
@@ -220,12 +272,13 @@ void OnConfirmAnswer(ReplicaState& s, const wire::ConfirmAnswer& answer, Instant
     }
   });
   if (more) AskConfirmation(s, now, out);
+  ReadAgain(s, out);
 }
 
 void RetryReads(ReplicaState& s, bool ask_again, Instant now, Effects& out) {
   if (!s.opened() || !s.is_tail()) return;
   const bool lease = HasLease(s, now);
-  bool waiting = false;
+  bool waiting = !lease && !s.reads_again.empty();
   s.reads.ForEach([&](uint64_t id, PendingRead& read) {
     if (read.stage != PendingRead::Stage::kConfirm) return;
     if (lease) {
@@ -234,11 +287,14 @@ void RetryReads(ReplicaState& s, bool ask_again, Instant now, Effects& out) {
       waiting = true;
     }
   });
+  if (lease) ReadAgain(s, out);
+  if (!waiting) s.confirm_asked = false;  // the answer may be lost: who comes next asks anew
   if (waiting && ask_again) AskConfirmation(s, now, out);
 }
 
 void RefuseReads(ReplicaState& s, Result result, Effects& out) {
   s.reads.ForEach([&](uint64_t id, PendingRead&) { FinishRead(s, id, result, out); });
+  s.reads_again.clear();
 }
 
 void RefuseReads(ReplicaState& s, const model::Line& line, Effects& out) {

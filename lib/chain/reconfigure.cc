@@ -35,12 +35,14 @@ bool ProvesLoss(const ReplicaState& s, const model::Member& me) {
   return (s.has_base ? s.base : s.committed) > me.excluded_at;
 }
 
-// F can only be what survives the loss of the pending entries.
-void LowerCompleteUpTo(ReplicaState& s, Effects& out) {
-  const Version proven = std::max(std::min(s.complete_up_to, s.committed), LowestBase(s));
-  if (proven == s.complete_up_to) return;
-  s.complete_up_to = proven;
-  Append(s, out, AppendCompleteUpTo{proven});
+// Its base and F, without the pending entries. Of one that served both are what W was.
+void KeepCommitted(ReplicaState& s, Effects& out) {
+  if (s.has_base) return LowerCompleteUpTo(s, out);
+  s.base = s.complete_up_to = s.committed;
+  s.chunk_bases.clear();
+  s.has_base = true;
+  Append(s, out, AppendCompleteUpTo{s.complete_up_to});
+  s.base_record = Append(s, out, AppendBase{s.base});
 }
 
 void Discard(ReplicaState& s, Effects& out) {
@@ -61,6 +63,7 @@ void Discard(ReplicaState& s, Effects& out) {
 // that says that it served, as restored metadata may, shows it that it has lost all since.
 void ForgetMembership(ReplicaState& s) {
   s.role = Role::kNone;
+  s.kept_aside = false;  // there is nothing left that it could prove
   s.epoch = s.released_to_us = Epoch();
   const NamedConfig none;
   s.config = none;
@@ -77,20 +80,11 @@ void BecomeSyncing(ReplicaState& s, const ChainConfig& opened, Effects& out) {
   if (s.damaged) {
     Discard(s, out);  // base nothing means: all content is discarded first (5.5g, R8)
   } else {
-    const bool was_serving = !s.has_base;
-    if (was_serving) {
-      s.base = s.complete_up_to = s.committed;
-      s.chunk_bases.clear();
-      s.has_base = true;
-      Append(s, out, AppendCompleteUpTo{s.complete_up_to});
-    } else {
-      LowerCompleteUpTo(s, out);
-    }
+    KeepCommitted(s, out);
     if (!s.pending.empty()) {
       DropPendingAbove(s, s.committed);
       Append(s, out, AppendVoid{s.committed, Epoch(opened.epoch.value() + 1)});
     }
-    if (was_serving) s.base_record = Append(s, out, AppendBase{s.base});
   }
   s.epoch = opened.epoch;
   s.opened_at = opened.opened_at;
@@ -104,27 +98,18 @@ void BecomeSyncing(ReplicaState& s, const ChainConfig& opened, Effects& out) {
 // A promoted member brings what its stream has, if it is whole and of the last opened epoch; what
 // it fetched for an epoch that did not open goes now (R7).
 void BringPromoted(ReplicaState& s, const NamedConfig& name, Effects& out) {
-  SyncTarget& sync = s.sync_target;
+  const SyncTarget& sync = s.sync_target;
   const bool whole = s.role == Role::kSyncing && s.epoch == name.last_opened.epoch &&
                      sync.stage == SyncTarget::Stage::kRunning && sync.complete;
   if (whole) {
     s.complete_up_to = sync.stream_durable;
     Append(s, out, AppendCompleteUpTo{s.complete_up_to});
   } else {
-    if (!s.has_base) {  // its own exclusion is news to it
-      s.base = s.committed;
-      s.chunk_bases.clear();
-      s.has_base = true;
-      s.base_record = Append(s, out, AppendBase{s.base});
-    }
-    LowerCompleteUpTo(s, out);
+    KeepCommitted(s, out);  // its own exclusion may be news to it
     DropPendingAbove(s, s.committed);
     Append(s, out, AppendVoid{s.committed, name.named.epoch});
   }
-  if (sync.room_bytes > 0) out.Add(ReturnRoom{sync.room_bytes});
-  const uint32_t opened = sync.sessions_opened;
-  sync = SyncTarget();
-  sync.sessions_opened = opened;
+  ClearSync(s, out);
   // In the first epoch of all nobody has missed a write (I9).
   if (name.last_opened.epoch != Epoch()) s.knows_layers = false;
   s.durable = s.complete_up_to;

@@ -36,14 +36,14 @@ struct Dispatch {
   void operator()(wire::Progress&) {}  // all of it is in Common
   void operator()(wire::Resend& m) { OnResend(s, m, out); }
   void operator()(wire::RelayAnswer& m) { OnRelayAnswer(s, m, out); }
-  void operator()(wire::Adopted& m) { OnAdopted(s, m, now, out); }
+  void operator()(wire::Adopted& m) { OnAdopted(s, m, out); }
   void operator()(wire::Level& m) {
-    if (m.common.from == s.named().head().disk) OnLevel(s, m.level, now, out);
+    if (m.common.from == s.named().head().disk) OnLevel(s, m.level, out);
   }
   void operator()(wire::Leveled& m) { OnLeveled(s, m.common.from, m, out); }
   void operator()(wire::Fetch& m) { OnFetch(s, m, out); }
   void operator()(wire::FetchEntry& m) { OnFetchEntry(s, std::move(m), out); }
-  void operator()(wire::FetchEnd& m) { OnFetchEnd(s, m, now, out); }
+  void operator()(wire::FetchEnd& m) { OnFetchEnd(s, m, out); }
   void operator()(wire::Release& m) { OnRelease(s, m, now, out); }
   void operator()(wire::Confirm& m) { OnConfirm(s, m, out); }
   void operator()(wire::ConfirmAnswer& m) { OnConfirmAnswer(s, m, now, out); }
@@ -80,6 +80,9 @@ constexpr bool kAnyEpoch =
 // Links that were broken: each side says what it has, and what may have been lost is said again.
 void Reconnect(ReplicaState& s, DiskId member, Instant now, Effects& out) {
   RepeatChange(s, now, out);
+  if (s.role == Role::kServing && !s.change.fetched && FetchSource(s) == member) {
+    StartFetch(s, out);  // it was asked while it was away
+  }
   if (s.role == Role::kSyncing && member == s.named().tail().disk) StartSync(s, now, out);
   if (!s.opened()) return;
   const model::Member* next = s.named().Successor(member);
@@ -98,12 +101,11 @@ void Reconnect(ReplicaState& s, DiskId member, Instant now, Effects& out) {
 }
 
 bool NeedsRetry(ReplicaState& s) {
-  if (s.role == Role::kSyncing) {
-    return s.sync_target.stage == SyncTarget::Stage::kIdle || s.sync_target.announced;
-  }
+  // It begins again, or says again that it lacks nothing.
+  if (s.role == Role::kSyncing) return true;
   if (s.role != Role::kServing) return false;
   if (!s.opened()) return true;
-  bool waiting = !s.ingress.empty() || s.repairs.used() > 0;
+  bool waiting = !s.ingress.empty() || s.repairs.used() > 0 || !s.reads_again.empty();
   s.reads.ForEach([&](uint64_t, const PendingRead& read) {
     waiting = waiting || read.stage == PendingRead::Stage::kConfirm;
   });
@@ -178,8 +180,8 @@ void Replica::OnWrite(wire::WriteRequest&& request, ClientRef client, const mode
 }
 
 void Replica::OnRead(const wire::ReadRequest& request, ClientRef client, const model::Line& line,
-                     Instant now, Effects& out) {
-  chain::OnRead(*state_, request, client, line, now, out);
+                     Instant, Effects& out) {
+  chain::OnRead(*state_, request, client, line, out);
 }
 
 void Replica::OnClientLost(ClientRef client, Instant, Effects&) {
@@ -254,9 +256,13 @@ void Replica::OnDurable(uint64_t record_number, Instant now, Effects& out) {
   }
   AdvanceDurable(s, now, out);
   AdvanceSync(s, out);
-  LeveledIfDurable(s, now, out);
+  LeveledIfDurable(s, out);
   ReportRaised(s, out);
   SetTimerIfChanged(out);
+}
+
+void Replica::OnStoreExtent(uint64_t id, BlockRange extent, Instant now, Effects& out) {
+  OnExtent(*state_, id, extent, now, out);
 }
 
 void Replica::OnStoreRead(StoreReadResult&& result, Instant now, Effects& out) {
@@ -311,6 +317,7 @@ void Replica::OnRoom(RoomFor purpose, uint64_t bytes, bool granted, Instant now,
 void Replica::OnStoreFailed(Instant, Effects& out) {
   ReplicaState& s = *state_;
   s.store_failed = true;
+  s.raise_orders.clear();
   EndEpoch(s, out);
   s.role = Role::kNone;
   s.retry_at = Instant::Max();

@@ -31,7 +31,6 @@ struct OwnDisk {
   DiskId disk;
   StoreId store;
   Incarnation incarnation;
-  bool damaged = false;  // the store lost durable records: reports no D, is a resync target (4.2)
 };
 
 // A resync as its source sees it, in bytes of data. Left is an estimate, never too low: blocks that
@@ -102,6 +101,7 @@ class Replica {
   // ---- From the store and the node.
   void OnDurable(uint64_t record_number, Instant now, Effects& out);
   void OnStoreRead(StoreReadResult&& result, Instant now, Effects& out);
+  void OnStoreExtent(uint64_t id, BlockRange extent, Instant now, Effects& out);
   void OnStoreScan(StoreScanResult&& result, Instant now, Effects& out);
   void OnStoreChunks(uint64_t id, std::vector<ChunkSize> chunks, Instant now, Effects& out);
   void OnStorePending(StorePendingResult&& result, Instant now, Effects& out);

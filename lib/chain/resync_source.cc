@@ -40,16 +40,18 @@ Version LowestBaseOf(const SyncSource& source) {
   return lowest;
 }
 
+// The store reads for it: what there is to scan, or a step of it.
+bool IsReading(const ChunkWalk& walk) { return walk.list_query != 0 || walk.scan_query != 0; }
+
 // When `source` may begin, as things stand: Instant::Max() while the store scans for another one.
-// One that returns with most of its data does not wait for those that begin anew.
+// A damaged block may be waited for as long as a mirror is away: that passes the turn on. One that
+// returns with most of its data does not wait for those that begin anew.
 Instant TurnOf(const ReplicaState& s, const SyncSource& source) {
   Instant turn;
   if (source.base != Version()) return turn;
   for (const SyncSource& other : s.sync_sources) {
     if (!other.begun) continue;
-    const ChunkWalk& walk = other.walk;
-    const bool scanning = walk.list_query != 0 || walk.scan_query != 0 || walk.repair != 0;
-    turn = std::max(turn, scanning ? Instant::Max() : other.progress_at + kTurn);
+    turn = std::max(turn, IsReading(other.walk) ? Instant::Max() : other.progress_at + kTurn);
   }
   return turn;
 }
@@ -73,7 +75,7 @@ void EndPass(ReplicaState& s, SyncSource& source, Instant now, Effects& out) {
 // The next step of the scan, as far as the target's acknowledgements allow.
 void ScanOn(ReplicaState& s, SyncSource& source, Instant now, Effects& out) {
   ChunkWalk& walk = source.walk;
-  const bool waits = walk.list_query != 0 || walk.scan_query != 0 || walk.repair != 0;
+  const bool waits = IsReading(walk) || walk.repair != 0;
   if (waits || source.scan_ended || source.rescan_at != Instant::Max()) return;
   if (source.scan_bytes_sent - source.scan_bytes_durable >= kSyncScanBytesInFlight) return;
   if (walk.next == walk.chunks.size()) return EndPass(s, source, now, out);
@@ -99,6 +101,12 @@ bool LookAfter(ReplicaState& s, SyncSource& source, Instant now, Effects& out) {
                 " does not make durable what it is sent: its resync waits for the disk"});
   EndSource(s, target, "the target makes nothing durable", out);
   return false;
+}
+
+// At once, and again in case it is lost; not with every write that the target acknowledges.
+void Announce(SyncSource& source, Instant now, Effects& out) {
+  source.announce_at = now + Duration::Millis(kMemberRetryMs);
+  out.Add(Promotable{source.target, source.complete_up_to, source.session});
 }
 
 void SendScanned(const ReplicaState& s, SyncSource& source, Entry&& entry, Effects& out) {
@@ -187,7 +195,7 @@ void OnSyncOpen(ReplicaState& s, const wire::SyncOpen& open, Instant now, Effect
   if (source->base != Version() && LowestBaseOf(*source) < s.horizon) {  // 5.5g
     return EndSource(s, target, "its base is below the chain's horizon: it must be discarded", out);
   }
-  source->opened = true;
+  source->asked = true;
   if (now >= TurnOf(s, *source)) Begin(s, *source, now, out);
 }
 
@@ -202,7 +210,8 @@ void OnSyncAck(ReplicaState& s, const wire::SyncAck& ack, Instant now, Effects& 
   if (scan_bytes_durable > source->scan_bytes_durable) source->progress_at = now;
   source->scan_bytes_durable = scan_bytes_durable;
   if (ack.lacks_nothing && source->scan_ended) {
-    out.Add(Promotable{source->target, ack.stream_durable, source->session});
+    source->complete_up_to = ack.stream_durable;
+    if (source->announce_at == Instant::Max()) Announce(*source, now, out);
   }
   ScanOn(s, *source, now, out);
 }
@@ -264,8 +273,9 @@ bool OnSyncRepaired(ReplicaState& s, uint64_t repair, const Entry* entry, Instan
 Instant NextOfSources(const ReplicaState& s) {
   Instant next = Instant::Max();
   for (const SyncSource& source : s.sync_sources) {
-    const bool waits = source.opened && !source.begun;
-    next = std::min(next, waits ? TurnOf(s, source) : std::min(source.rescan_at, source.look_at));
+    const bool waits = source.asked && !source.begun;
+    next = std::min(next, waits ? TurnOf(s, source)
+                                : std::min({source.rescan_at, source.look_at, source.announce_at}));
   }
   return next;
 }
@@ -275,7 +285,8 @@ void SourcesDue(ReplicaState& s, Instant now, Effects& out) {
     SyncSource& source = s.sync_sources[i];
     if (now >= source.look_at && !LookAfter(s, source, now, out)) continue;
     ++i;
-    if (source.opened && !source.begun && now >= TurnOf(s, source)) Begin(s, source, now, out);
+    if (source.asked && !source.begun && now >= TurnOf(s, source)) Begin(s, source, now, out);
+    if (now >= source.announce_at) Announce(source, now, out);
     if (now < source.rescan_at) continue;
     source.rescan_at = Instant::Max();
     source.walk.chunks = std::move(source.unfinished);

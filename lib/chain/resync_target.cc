@@ -69,10 +69,15 @@ Version NextInStream(const ReplicaState& s) {
   return Version(s.epoch, last.epoch() == s.epoch ? last.sequence() + 1 : 1);
 }
 
+bool KnowsLine(const SyncTarget& sync, const wire::SyncChunkEnd& end) {
+  const auto line = sync.lines.find(end.chunk.lineage);
+  return line != sync.lines.end() && end.line_version <= line->second;
+}
+
 // A chunk counts as scanned when its entries are durable and its line is known here (S7).
 void CountChunks(ReplicaState& s, Effects& out) {
   SyncTarget& sync = s.sync_target;
-  while (!sync.chunks.empty() && sync.chunks.front().line_known &&
+  while (!sync.chunks.empty() && KnowsLine(sync, sync.chunks.front().end) &&
          sync.chunks.front().record <= s.durable_record) {
     const ChunkKey chunk = sync.chunks.front().end.chunk;
     sync.chunks.pop_front();
@@ -188,18 +193,16 @@ void OnSyncScanned(ReplicaState& s, wire::SyncScan&& scan, Instant now, Effects&
 
 void OnSyncChunkEnd(ReplicaState& s, const wire::SyncChunkEnd& end, Effects& out) {
   if (!IsOurs(s, end.session) || s.sync_target.stage != SyncTarget::Stage::kRunning) return;
-  s.sync_target.chunks.push_back({end, s.last_record, false});
+  s.sync_target.chunks.push_back({end, s.last_record});
+  // Once a line: of a volume that was trimmed very many chunks may be on their way.
+  if (KnowsLine(s.sync_target, end)) return AdvanceSync(s, out);
   out.Add(NeedLine{end.chunk.lineage, end.line_version});
 }
 
 void OnLineKnown(ReplicaState& s, const model::Line& line, Effects& out) {
-  if (s.role != Role::kSyncing) return;
-  for (size_t i = 0; i < s.sync_target.chunks.size(); ++i) {
-    SyncTarget::ScannedChunk& chunk = s.sync_target.chunks[i];
-    if (chunk.end.chunk.lineage == line.lineage && chunk.end.line_version <= line.version) {
-      chunk.line_known = true;
-    }
-  }
+  if (s.role != Role::kSyncing || s.sync_target.stage != SyncTarget::Stage::kRunning) return;
+  LineVersion& newest = s.sync_target.lines[line.lineage];
+  newest = std::max(newest, line.version);
   AdvanceSync(s, out);
 }
 
@@ -239,21 +242,28 @@ void OnSyncEndAtTarget(ReplicaState& s, const wire::SyncEnd& end, Instant now, E
 }
 
 void BreakSync(ReplicaState& s, Effects& out) {
-  SyncTarget& sync = s.sync_target;
-  if (sync.stage == SyncTarget::Stage::kIdle) return;
-  const Version proven = std::max(std::min(s.complete_up_to, s.committed), LowestBase(s));
-  if (proven != s.complete_up_to) {
-    s.complete_up_to = proven;
-    Append(s, out, AppendCompleteUpTo{proven});
-  }
+  if (s.sync_target.stage == SyncTarget::Stage::kIdle) return;
+  LowerCompleteUpTo(s, out);
   if (!s.pending.empty()) {
     DropPendingAbove(s, s.committed);
     Append(s, out, AppendVoid{s.committed, Epoch(s.epoch.value() + 1)});
   }
+  ClearSync(s, out);
+}
+
+void ClearSync(ReplicaState& s, Effects& out) {
+  SyncTarget& sync = s.sync_target;
   if (sync.room_bytes > 0) out.Add(ReturnRoom{sync.room_bytes});
   const uint32_t opened = sync.sessions_opened;
   sync = SyncTarget();
   sync.sessions_opened = opened;
+}
+
+void LowerCompleteUpTo(ReplicaState& s, Effects& out) {
+  const Version proven = std::max(std::min(s.complete_up_to, s.committed), LowestBase(s));
+  if (proven == s.complete_up_to) return;
+  s.complete_up_to = proven;
+  Append(s, out, AppendCompleteUpTo{proven});
 }
 
 void RepeatSync(ReplicaState& s, Instant now, Effects& out) {

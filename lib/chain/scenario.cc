@@ -273,7 +273,8 @@ std::string Scenario::Read(const Words& words) {
   r.line_version = known.version;
   r.lineage = known.lineage;
   r.layer = LayerId(static_cast<uint32_t>(Number(words, "layer", known.newest().id.value())));
-  r.blocks = {static_cast<uint32_t>(Number(words, "block", 0)), 1};
+  r.blocks = {static_cast<uint32_t>(Number(words, "block", 0)),
+              static_cast<uint32_t>(Number(words, "count", 1))};
   world_->Read(at, r, &known);
   return "";
 }

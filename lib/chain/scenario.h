@@ -9,7 +9,8 @@
 //   open [abc]                 metadata marks it opened and tells these members (default: all)
 //   write N at=a block=B [data=X|hole|fill] [count=C] [sector=S sectors=K] [client=C] [session=G]
 //     [mark=M] [layer=L] [copy=T]    copy T of the client
-//   read at=c block=B [layer=L] [line=V] -> next `expect read`; it knows the line at version V
+//   read at=c block=B [count=C] [layer=L] [line=V] -> next `expect read`, of block B; it knows the
+//                              line at version V
 //   deliver ab [N]             messages from a to b, all or N
 //   durable abc                makes everything appended durable
 //   run abc                    the store's answers to these disks

@@ -90,6 +90,7 @@ uint64_t RaiseMinimum(ReplicaState& s, const model::Raise& raise, Effects& out) 
 
 void OnRaise(ReplicaState& s, uint64_t id, const std::vector<model::Raise>& raises, Instant now,
              Effects& out) {
+  if (s.store_failed) return;
   std::erase_if(s.raise_orders, [&](const auto& order) { return order.id == id; });
   const size_t waiting = s.ingress.size();
   ReplicaState::RaiseOrder order{id, raises, 0};
@@ -119,6 +120,7 @@ void ReportRaised(ReplicaState& s, Effects& out) {
 
 // And with it all earlier ones of its client on the volume: nobody says so of those.
 void OnEndSession(ReplicaState& s, const Session& last, Effects& out) {
+  if (s.store_failed) return;
   auto it = s.sessions.lower_bound({last.volume, last.client, Generation()});
   while (it != s.sessions.end() && it->first <= last) {
     Append(s, out, AppendEndSession{it->first});

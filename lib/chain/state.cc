@@ -15,7 +15,7 @@ ReplicaState::ReplicaState(const ChainRecord& record, std::optional<model::Named
       promises(lease_view),
       pool(buffers),
       epoch(record.epoch),
-      damaged(own.damaged),
+      damaged(record.damaged),
       committed(record.committed),
       min_generation(record.min_generation),
       knows_layers(record.epoch == Epoch()),

@@ -3,6 +3,7 @@
 // `opened_at`.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -76,17 +77,23 @@ struct Ingress {
   uint32_t foreign_blocks = 0;  // blocks of the chunk that a foreign parent may have (9.4)
   BlockRange blocks;            // all that the request touches
   std::vector<Lookup> lookups;  // at most two
+  BlockRange hole;              // of a trim: the whole blocks that have something to hide
+  uint64_t extent = 0;          // the query that says which these are; 0: none, or it is answered
 };
 
 // read.cc (5.4)
 struct PendingRead {
-  enum class Stage : uint8_t { kStore, kRepair, kConfirm };
+  // kAgain: what was read for it has been given back; it is read again when it can be answered.
+  enum class Stage : uint8_t { kStore, kRepair, kConfirm, kAgain };
   Stage stage = Stage::kStore;
   ClientRef client = 0;
   wire::ReadRequest request;
+  std::shared_ptr<const model::LineView> line;
+  bool newest = false;  // it asks for what the volume holds now, in whatever layer
   uint32_t foreign_blocks = 0;
   std::vector<BlockResult> results;
   Buffer payload;
+  bool kept = false;   // the payload counts in `kept_bytes`
   uint64_t round = 0;  // kConfirm: every other member must have answered this round
 };
 
@@ -185,7 +192,7 @@ struct SyncSource {
   };
   DiskId target;
   wire::SyncSession session;
-  bool opened = false;               // the target has said all that it has
+  bool asked = false;                // the target has said all that it has
   bool begun = false;                // its turn has come
   Instant progress_at;               // of the scan
   Instant look_at = Instant::Max();  // whether what was sent has been acknowledged since
@@ -207,6 +214,9 @@ struct SyncSource {
   std::string lost;  // one of them, for people
   Instant rescan_at = Instant::Max();
   Duration rescan_delay;
+  // F, once the target lacks nothing, and when metadata is told so again.
+  Version complete_up_to;
+  Instant announce_at = Instant::Max();
 };
 
 // resync_target.cc (5.6)
@@ -215,7 +225,6 @@ struct SyncTarget {
   struct ScannedChunk {
     wire::SyncChunkEnd end;
     uint64_t record = 0;  // the last scanned entry before it
-    bool line_known = false;
   };
   struct ScannedBytes {
     uint64_t record = 0;
@@ -237,6 +246,8 @@ struct SyncTarget {
   uint64_t complete_record = 0;  // that says so (R16)
   bool announced = false;
   wire::SyncAck acked;  // the last one sent
+  // The newest that have been known here in this session.
+  std::map<LineageId, LineVersion> lines;
 };
 
 struct ReplicaState {
@@ -307,6 +318,8 @@ struct ReplicaState {
 
   // ---- Reads
   Slots<PendingRead> reads{0};
+  uint64_t kept_bytes = 0;           // read for requests that could not be answered at once
+  std::deque<uint64_t> reads_again;  // ids of those in kAgain, and of some that have ended since
   Slots<RepairServe> repair_serves{2};
   Slots<Repair> repairs{3};
   uint64_t confirm_round = 0;

@@ -24,6 +24,11 @@ void Accept(ReplicaState& s, Entry&& entry, Effects& out);
 void AddPending(ReplicaState& s, const Entry& entry, uint64_t record);
 // Whether a write was ordered in a newer layer than that of the request (I9).
 bool HasNewerLayer(const ReplicaState& s, const wire::WriteRequest& request);
+// Whether the head looks for entries in the whole blocks of a hole: where there is none in the
+// lineage, and no foreign parent, it would take up the index for ever and hide nothing.
+inline bool LooksForEntries(const wire::WriteRequest& request, uint32_t foreign_blocks) {
+  return request.op == wire::WriteOp::kHole && foreign_blocks == 0;
+}
 void AnswerWriteWith(const ReplicaState& s, const wire::WriteRequest& request, ClientRef client,
                      wire::Result result, Effects& out);
 void Hint(const ReplicaState& s, ClientRef client, Effects& out);
@@ -37,6 +42,7 @@ bool OverlapsIngress(const ReplicaState& s, const wire::WriteRequest& request,
                      const BlockRange& blocks);
 void OnLookup(ReplicaState& s, StoreReadResult&& result, Instant now, Effects& out);
 // Finishes a lookup whose damaged block was brought from a mirror (nullptr: nobody has it).
+void OnExtent(ReplicaState& s, uint64_t query, BlockRange extent, Instant now, Effects& out);
 void OnLookupRepaired(ReplicaState& s, uint64_t read, const BlockResult& damaged,
                       const Entry* entry, Instant now, Effects& out);
 
@@ -111,7 +117,7 @@ void ReturnCredits(ReplicaState& s, Effects& out);
 
 // ---- read.cc: the tail answers (5.4) --------------------------------------------------------
 void OnRead(ReplicaState& s, const wire::ReadRequest& request, ClientRef client,
-            const model::Line& line, Instant now, Effects& out);
+            const model::Line& line, Effects& out);
 void OnClientRead(ReplicaState& s, StoreReadResult&& result, Instant now, Effects& out);
 // The data is here and whole: answers under the lease, or asks for confirmation.
 void AnswerOrConfirm(ReplicaState& s, uint64_t id, Instant now, Effects& out);
@@ -157,11 +163,11 @@ void OnDiscard(ReplicaState& s, const model::ChainConfig& opened, Effects& out);
 
 // ---- level_out.cc: T (5.5c) -----------------------------------------------------------------
 void ReportAdopted(ReplicaState& s, Instant now, Effects& out);
-void OnAdopted(ReplicaState& s, const wire::Adopted& adopted, Instant now, Effects& out);
-void DecideLevel(ReplicaState& s, Instant now, Effects& out);
-void OnLevel(ReplicaState& s, Version level, Instant now, Effects& out);
+void OnAdopted(ReplicaState& s, const wire::Adopted& adopted, Effects& out);
+void DecideLevel(ReplicaState& s, Effects& out);
+void OnLevel(ReplicaState& s, Version level, Effects& out);
 // Says Leveled as soon as everything that it promises is durable.
-void LeveledIfDurable(ReplicaState& s, Instant now, Effects& out);
+void LeveledIfDurable(ReplicaState& s, Effects& out);
 void OnLeveled(ReplicaState& s, DiskId from, const wire::Leveled& leveled, Effects& out);
 void RepeatChange(ReplicaState& s, Instant now, Effects& out);
 
@@ -171,7 +177,7 @@ void StartFetch(ReplicaState& s, Effects& out);
 DiskId FetchSource(const ReplicaState& s);
 void OnFetch(ReplicaState& s, const wire::Fetch& fetch, Effects& out);
 void OnFetchEntry(ReplicaState& s, wire::FetchEntry&& fetched, Effects& out);
-void OnFetchEnd(ReplicaState& s, const wire::FetchEnd& end, Instant now, Effects& out);
+void OnFetchEnd(ReplicaState& s, const wire::FetchEnd& end, Effects& out);
 bool OnFetchChunks(ReplicaState& s, uint64_t id, std::vector<ChunkSize>& chunks, Effects& out);
 bool OnFetchScan(ReplicaState& s, StoreScanResult& result, Instant now, Effects& out);
 bool OnFetchRepaired(ReplicaState& s, uint64_t repair, const Entry* entry, Instant now,
@@ -193,7 +199,8 @@ absl::InlinedVector<ResyncStatus, 1> Resyncs(const ReplicaState& s);
 bool OnSyncScan(ReplicaState& s, StoreScanResult& result, Instant now, Effects& out);
 bool OnSyncRepaired(ReplicaState& s, uint64_t repair, const Entry* entry, Instant now,
                     Effects& out);
-// When a target's turn comes, one may hang, or chunks with lost blocks are to be scanned again.
+// When a target's turn comes, one may hang, one is to be announced again, or chunks with lost
+// blocks are to be scanned again.
 Instant NextOfSources(const ReplicaState& s);
 void SourcesDue(ReplicaState& s, Instant now, Effects& out);
 bool OnSyncPending(ReplicaState& s, StorePendingResult& result, Effects& out);
@@ -213,6 +220,10 @@ void OnLineKnown(ReplicaState& s, const model::Line& line, Effects& out);
 void AdvanceSync(ReplicaState& s, Effects& out);
 // Voids the stream, keeps what is committed (5.6, R6).
 void BreakSync(ReplicaState& s, Effects& out);
+// The session is over, whatever becomes of what it brought.
+void ClearSync(ReplicaState& s, Effects& out);
+// F can only be what survives the loss of the pending entries.
+void LowerCompleteUpTo(ReplicaState& s, Effects& out);
 void RepeatSync(ReplicaState& s, Instant now, Effects& out);
 // F of this member as far as bases prove it.
 Version LowestBase(const ReplicaState& s);

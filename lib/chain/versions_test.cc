@@ -23,6 +23,7 @@ class VersionsTest : public testing::Test {
     line_.lineage = LineageId(3);
     line_.version = LineVersion(1);
     line_.layers = {{LayerId(1), kChunkBytes, kChunkBytes, false, LineVersion(1)}};
+    line_.foreign_parent = model::ForeignParent{LineageId(2), LayerId(1), kChunkBytes};
     line_.MakeView();
     state_.role = Role::kServing;
     state_.epoch = kEpoch;
@@ -41,7 +42,7 @@ class VersionsTest : public testing::Test {
     config.members.push_back({DiskId(1), StoreId(1), model::Role::kServing, Version()});
     return {config, config, {}};
   }
-  // A trim: it needs no room.
+  // A trim over a foreign parent: it needs neither room nor a look at what is there.
   void Write() {
     wire::WriteRequest request;
     request.chain = kChain;

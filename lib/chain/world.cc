@@ -77,10 +77,11 @@ void World::Start(DiskId disk, bool damaged) {
   node.granter = std::make_unique<PromiseGranter>();
   node.leases = std::make_unique<Leases>(node);
   node.timer = Instant::Max();
+  ChainRecord record = node.store.Load();
+  record.damaged = damaged;
   node.replica = std::make_unique<Replica>(
-      node.store.Load(), node.store.content().config,
-      OwnDisk{disk, StoreId(100u + disk.value()), node.incarnation, damaged}, now_, *node.leases,
-      *pool_);
+      record, node.store.content().config,
+      OwnDisk{disk, StoreId(100u + disk.value()), node.incarnation}, now_, *node.leases, *pool_);
   for (DiskId other : disks_) {
     if (other != disk && alive(other)) Connect(disk, other);
   }
@@ -312,6 +313,9 @@ void World::ExecuteOne(DiskId disk, Effect& effect) {
     later([this, r, result, results](Effects& out) {
       r->OnStoreRead(std::move(*result), now_, out);
     });
+  } else if (auto* ask = std::get_if<StoreExtent>(&effect)) {
+    later([this, r, id = ask->id, extent = node.store.Extent(ask->chunk, ask->blocks)](
+              Effects& out) { r->OnStoreExtent(id, extent, now_, out); });
   } else if (auto* scan = std::get_if<StoreScan>(&effect)) {
     auto result = std::make_shared<StoreScanResult>(node.store.Scan(*scan));
     later([this, r, result](Effects& out) { r->OnStoreScan(std::move(*result), now_, out); });

@@ -130,14 +130,16 @@ void OnWrite(ReplicaState& s, WriteRequest&& r, ClientRef client, const model::L
   if (result != Result::kOk) return AnswerWriteWith(s, r, client, result, out);
   const BlockRange blocks = BlocksOf(r);
   const uint64_t bytes = r.op == WriteOp::kHole ? 0 : uint64_t{blocks.count} * kBlockBytes;
-  if (IsAligned(r) && r.op != WriteOp::kFill && !OverlapsIngress(s, r, blocks) &&
+  const uint32_t foreign_blocks = ForeignBlocks(line, r.chunk);
+  const bool looks = r.op == WriteOp::kFill || LooksForEntries(r, foreign_blocks);
+  if (IsAligned(r) && !looks && !OverlapsIngress(s, r, blocks) &&
       (bytes == 0 || (s.ingress.empty() && CreditAvailable(s) >= bytes))) {
     Order(s, EntryOf(std::move(r)), out);
     return AskCredits(s, 0, out);
   }
   Ingress& op = s.ingress.emplace_back();
   op.line = line.view;
-  op.foreign_blocks = ForeignBlocks(line, r.chunk);
+  op.foreign_blocks = foreign_blocks;
   op.blocks = blocks;
   op.request = std::move(r);
   PumpIngress(s, now, out);

@@ -155,7 +155,8 @@ uint64_t ChunkStoreImpl::AppendEndSession(ChainId chain, const Session& session)
 
 uint64_t ChunkStoreImpl::AppendDiscardChain(ChainId chain) {
   state_.ForgetCommitted(chain);
-  return AppendFixed(RecordKind::kDiscardChain, IdRecord{chain.raw()});
+  const uint64_t position = AppendFixed(RecordKind::kDiscardChain, IdRecord{chain.raw()});
+  return damaged_chains_.erase(chain) > 0 ? AppendDamage() : position;
 }
 
 uint64_t ChunkStoreImpl::AppendDropLineage(LineageId lineage) {

@@ -175,9 +175,8 @@ class ChunkStore {
 
   virtual void SetEvents(StoreEvents* events) = 0;
   virtual const StoreIdentity& identity() const = 0;
-  // A durable batch was found damaged at recovery (4.2): report no D, be a resync target. Stays
-  // true over restarts: the store has gone back to an earlier state of itself, until it is
-  // formatted.
+  // A durable batch was found damaged at this life's recovery (4.2), or at an earlier one and some
+  // chain that had records then has not been discarded since: ChainRecord::damaged.
   virtual bool damaged() const = 0;
   // What recovery found, by chain; the caller takes it once.
   virtual std::map<ChainId, ChainRecord> TakeChains() = 0;
@@ -227,6 +226,9 @@ class ChunkStore {
   virtual Version DurableCommitted(ChainId chain) const = 0;
 
   virtual void Read(ReadOp* op) = 0;
+  // From the first to the last of `blocks` of which the chunk has an entry, pending ones and those
+  // of all layers included; none: an empty range.
+  virtual BlockRange Extent(const ChunkKey& chunk, BlockRange blocks) const = 0;
   // Chunks of the chain whose highest committed version is above `above`, in key order.
   virtual std::vector<ChunkSize> ChunksAbove(ChainId chain, Version above) const = 0;
   virtual void Scan(ScanOp* op) = 0;

@@ -49,6 +49,7 @@ ChunkStoreImpl::ChunkStoreImpl(const Options& options, std::unique_ptr<StoreCore
   identity_.disk = DiskId(s.disk);
   identity_.store = StoreId(s.store);
   identity_.incarnation = Incarnation(s.incarnation);
+  LoadDamage();
 }
 
 ChunkStoreImpl::~ChunkStoreImpl() { reactor_.Unschedule(this); }
@@ -79,10 +80,17 @@ Task ChunkStoreImpl::Begin() {
   RecoveredRecord record;
   std::copy(std::begin(core_->ends), std::end(core_->ends), record.ends);
   OpenLog(sizeof record, 0).writer.AddFixed(RecordKind::kRecovered, record);
+  if (damaged_) AppendDamage();
   log().Poke();
   while (failure_.ok() && !log().idle()) co_await Progress{*this};
   SP_RETURN_CO(failure_);
   witnessed_ = log().durable_number();
+  if (damaged_) {  // the note says it now
+    s.flags &= static_cast<uint16_t>(~Superblock::kDamaged);
+    maintaining_ = true;
+    SP_RETURN_CO(co_await WriteSuperblocks());
+    maintaining_ = false;
+  }
   KickMaintenance();
   for (const auto& [lineage, line] : state_.lines().all()) {
     LineProgress& progress = line_progress_[lineage];
@@ -259,6 +267,25 @@ std::optional<std::string> ChunkStoreImpl::Note(const std::string& key) const {
   const auto it = state_.notes().find(key);
   if (it == state_.notes().end()) return std::nullopt;
   return it->second;
+}
+
+BlockRange ChunkStoreImpl::Extent(const ChunkKey& key, BlockRange blocks) const {
+  const Index::Chunk* chunk = state_.index().Find(key);
+  if (chunk == nullptr) return {};
+  BlockRange extent = chunk->Extent(blocks);
+  const ChainState* chain = chunk->pending == 0 ? nullptr : state_.FindChain(chunk->chain);
+  if (chain == nullptr) return extent;
+  for (const auto& pending : chain->pending) {
+    const Place& place = pending.entry.place;
+    const bool here = place.lineage == key.lineage && place.chunk == key.chunk;
+    if (!here || pending.entry.kind == EntryKind::kEmpty || !place.blocks.Overlaps(blocks))
+      continue;
+    const BlockRange all = extent.count == 0 ? place.blocks : extent;
+    const uint32_t first = std::max(std::min(all.first, place.blocks.first), blocks.first);
+    const uint32_t end = std::min(std::max(all.end(), place.blocks.end()), blocks.end());
+    extent = {first, end - first};
+  }
+  return extent;
 }
 
 std::vector<ChunkSize> ChunkStoreImpl::ChunksAbove(ChainId chain, Version above) const {

@@ -32,6 +32,7 @@ class ChunkStoreImpl : public ChunkStore,
                        public Reader::Host,
                        private env::PhaseHook {
  public:
+  // `damaged`: a durable batch was lost, and what follows from it is not durable yet.
   ChunkStoreImpl(const Options& options, std::unique_ptr<StoreCore> core, bool damaged);
   ~ChunkStoreImpl() override;
 
@@ -40,7 +41,7 @@ class ChunkStoreImpl : public ChunkStore,
 
   void SetEvents(StoreEvents* events) override { events_ = events; }
   const StoreIdentity& identity() const override { return identity_; }
-  bool damaged() const override { return damaged_; }
+  bool damaged() const override { return damaged_ || !damaged_chains_.empty(); }
   std::map<ChainId, ChainRecord> TakeChains() override { return std::move(recovered_chains_); }
   StoreUsage usage() const override;
 
@@ -70,6 +71,7 @@ class ChunkStoreImpl : public ChunkStore,
   Version DurableCommitted(ChainId chain) const override;
 
   void Read(ReadOp* op) override { reader_.Read(op); }
+  BlockRange Extent(const ChunkKey& chunk, BlockRange blocks) const override;
   std::vector<ChunkSize> ChunksAbove(ChainId chain, Version above) const override;
   void Scan(ScanOp* op) override;
   void CountLayers(LayerCounter* counter) const override;
@@ -138,6 +140,10 @@ class ChunkStoreImpl : public ChunkStore,
   void OnSealed(Batch& batch) override;
   void OnBatchDurable(Batch& batch) override;
   void OnDeviceFailed(const absl::Status& status) override;
+  // damage.cc
+  void LoadDamage();
+  uint64_t AppendDamage();
+
   // Reader::Host
   void OnReadsReady() override { ScheduleBatch(); }
 
@@ -210,6 +216,7 @@ class ChunkStoreImpl : public ChunkStore,
   SegmentTable& segments_;
   StoreState& state_;
   const bool damaged_;
+  std::set<ChainId> damaged_chains_;
   StoreIdentity identity_;
   StoreEvents* events_ = nullptr;
   std::map<ChainId, ChainRecord> recovered_chains_;

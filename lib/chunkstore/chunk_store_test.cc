@@ -1,5 +1,8 @@
 #include "lib/chunkstore/chunk_store.h"
 
+#include <set>
+
+#include "lib/base/random.h"
 #include "lib/chunkstore/store_fixture.h"
 
 namespace storpool::chunkstore {
@@ -70,6 +73,47 @@ TEST_F(ChunkStoreTest, UnwrittenPayloadIsReadFromMemory) {
   const TestRead read = Read({4, 1}, true);
   EXPECT_TRUE(read.Matches(0, V(1, 1)));
   EXPECT_EQ(life_->device().counters().reads, reads);
+}
+
+TEST_F(ChunkStoreTest, AnExtentIsOfAllLayersAndOfPendingOnesToo) {
+  const BlockRange all = {0, kBlocksPerChunk};
+  EXPECT_EQ(store().Extent(kKey, all), BlockRange());
+  Write(V(1, 1), {10, 2}, LayerId(1));
+  store().SetCommitted(kChain, V(1, 1));
+  Write(V(1, 2), {1000, 2}, LayerId(2));
+  Trim(V(1, 3), {64, 1});
+  EXPECT_EQ(store().Extent(kKey, all), (BlockRange{10, 992}));
+  EXPECT_EQ(store().Extent(kKey, {11, 989}), (BlockRange{11, 54}));
+  EXPECT_EQ(store().Extent(kKey, {12, 989}), (BlockRange{64, 937}));
+  EXPECT_EQ(store().Extent(kKey, {65, 935}), BlockRange());
+  EXPECT_EQ(store().Extent({kKey.lineage, ChunkIndex(7)}, all), BlockRange());
+  EXPECT_EQ(store().Extent({LineageId(77), kKey.chunk}, all), BlockRange());
+  store().AppendVoid(kChain, V(1, 1), Epoch(2));
+  life_->Run();
+  EXPECT_EQ(store().Extent(kKey, all), (BlockRange{10, 2}));
+}
+
+TEST_F(ChunkStoreTest, AnExtentEndsAtAnyBlock) {
+  Random random(1);
+  std::set<uint32_t> has;
+  for (uint32_t sequence = 1; sequence <= 12; ++sequence) {
+    const auto any = [&](uint32_t limit) { return static_cast<uint32_t>(random.Below(limit)); };
+    const uint32_t first = any(kBlocksPerChunk);
+    const BlockRange range = {first, std::min(1 + any(700), kBlocksPerChunk - first)};
+    Trim(V(1, sequence), range);
+    if (sequence % 2 == 0) store().SetCommitted(kChain, V(1, sequence));
+    for (uint32_t block = range.first; block < range.end(); ++block) has.insert(block);
+    for (int i = 0; i < 200; ++i) {
+      const uint32_t from = any(kBlocksPerChunk);
+      const BlockRange asked = {from, 1 + any(kBlocksPerChunk - from)};
+      const auto low = has.lower_bound(asked.first);
+      BlockRange want;
+      if (low != has.end() && *low < asked.end()) {
+        want = {*low, *std::prev(has.lower_bound(asked.end())) - *low + 1};
+      }
+      ASSERT_EQ(store().Extent(kKey, asked), want) << asked.first << "+" << asked.count;
+    }
+  }
 }
 
 TEST_F(ChunkStoreTest, PendingStaysPendingOverARestart) {

@@ -91,6 +91,72 @@ TEST_F(DamageTest, RotOfAWitnessedBatchIsDamage) {
   EXPECT_TRUE(life_->store().damaged()) << "it is forgotten after one restart";
 }
 
+// Of a chain, until it has been discarded: what is filled anew must not be thrown away at each
+// start (5.5g), and three mirrors that were damaged one after the other still have it.
+TEST_F(DamageTest, ADiscardedChainIsNotDamagedAnyMore) {
+  const ChainId other(TableId(1), 8);
+  life_->store().AppendAdopt(other, Epoch(1), "config");
+  for (uint32_t i = 1; i <= 5; ++i) Write(i);
+  Crash();
+  disk_.FlipBit(FindBatch(3) + 20, 3);
+  Open();
+  std::map<ChainId, ChainRecord> chains = life_->store().TakeChains();
+  EXPECT_TRUE(chains.at(kChain).damaged);
+  EXPECT_TRUE(chains.at(other).damaged);
+  life_->store().AppendDiscardChain(kChain);
+  life_->store().AppendAdopt(kChain, Epoch(7), "config");
+  life_->Run();
+  Crash();
+  Open();
+  chains = life_->store().TakeChains();
+  EXPECT_FALSE(chains.at(kChain).damaged);
+  EXPECT_EQ(chains.at(kChain).epoch, Epoch(7));
+  EXPECT_TRUE(chains.at(other).damaged);
+  EXPECT_TRUE(life_->store().damaged());
+  life_->store().AppendDiscardChain(other);
+  life_->Run();
+  EXPECT_FALSE(life_->store().damaged());
+  Crash();
+  Open();
+  EXPECT_FALSE(life_->store().damaged());
+  // Another loss is of all chains again.
+  Write(6);
+  Write(7);
+  Crash();
+  disk_.FlipBit(FindBatch(6) + 20, 3);
+  Open();
+  EXPECT_TRUE(life_->store().damaged());
+  EXPECT_TRUE(life_->store().TakeChains().at(kChain).damaged);
+}
+
+// Power fails at any moment of the recovery that finds it.
+TEST_F(DamageTest, ADamageIsKnownToTheNextLifeWhateverIsCutOff) {
+  for (uint32_t i = 1; i <= 5; ++i) Write(i);
+  Crash();
+  disk_.FlipBit(FindBatch(2) + 20, 3);
+  life_ = nullptr;
+  const env::MemoryDisk before = disk_;
+  bool cut = true;
+  uint64_t at = 0;
+  while (cut) {
+    SCOPED_TRACE(++at);
+    disk_ = before;
+    disk_.CutPowerAt(disk_.operations() + at);
+    {
+      StoreLife life(&disk_, pool_);
+      (void)life.Open();
+    }
+    cut = disk_.power_lost();
+    Random random(at);
+    disk_.PowerCut(random);
+    Open();
+    EXPECT_TRUE(life_->store().damaged());
+    EXPECT_TRUE(life_->store().TakeChains().at(kChain).damaged);
+    life_ = nullptr;
+  }
+  EXPECT_GT(at, 10u);
+}
+
 TEST_F(DamageTest, RotOfTheNewestBatchIsDamageOnceItHasItsWitness) {
   for (uint32_t i = 1; i <= 3; ++i) Write(i);
   life_->Idle();

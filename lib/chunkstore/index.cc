@@ -65,6 +65,34 @@ const IndexEntry* Index::Page::Find(uint32_t block) const {
   return uniform_hole ? &only : &entries[Rank(block)];
 }
 
+BlockRange Index::Chunk::Extent(BlockRange blocks) const {
+  uint32_t first = blocks.end();
+  uint32_t end = blocks.first;
+  const auto add = [&](uint32_t word_begin, uint64_t word) {
+    if (word_begin < blocks.first) {
+      const uint32_t before = blocks.first - word_begin;
+      word = before < 64 ? word >> before << before : 0;
+    }
+    if (word_begin + 64 > blocks.end()) {
+      const uint32_t behind = word_begin + 64 - blocks.end();
+      word = behind < 64 ? word << behind >> behind : 0;
+    }
+    if (word == 0) return;
+    first = std::min(first, word_begin + static_cast<uint32_t>(std::countr_zero(word)));
+    end = std::max(end, word_begin + 64 - static_cast<uint32_t>(std::countl_zero(word)));
+  };
+  const uint32_t end_run = (blocks.end() + kRunBlocks - 1) / kRunBlocks;
+  for (uint32_t run = blocks.first / kRunBlocks; run < end_run; ++run) {
+    for (const Page& page : runs[run]) {
+      for (uint32_t w = 0; w < page.bitmap.size(); ++w) {
+        add(run * kRunBlocks + w * 64, page.bitmap[w]);
+      }
+    }
+  }
+  if (end <= first) return {};
+  return {first, end - first};
+}
+
 const Index::Page* Index::Chunk::FindPage(uint32_t run, LayerId layer) const {
   const auto it = LowerBound(runs[run], layer);
   return it != runs[run].end() && it->layer == layer ? &*it : nullptr;

@@ -68,6 +68,8 @@ class Index {
     const Page* FindPage(uint32_t run, LayerId layer) const;
     // What the search took last of this block's entries, or nullptr.
     const IndexEntry* Search(uint32_t block, model::LayerSearch* search) const;
+    // From the first to the last of `blocks` that some page has.
+    BlockRange Extent(BlockRange blocks) const;
     // The page whose entry of this block lies at `location`, or nullptr.
     const Page* FindPlace(uint32_t block, uint64_t location) const;
     bool empty() const;

@@ -108,13 +108,6 @@ class LineModel {
   }
 
   void Verify(StoreLife& life) const { EXPECT_EQ(Compare(life, now_), ""); }
-  // Everything is committed.
-  void CommitAll(StoreLife& life) {
-    if (now_.pending.empty()) return;
-    const Version all = now_.pending.rbegin()->first;
-    life.store().SetCommitted(kChain, all);
-    CommitUpTo(&now_, all);
-  }
 
  private:
   // The volume ends in the middle of the chunk's written blocks: cuts count in blocks of it.

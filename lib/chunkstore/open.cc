@@ -75,7 +75,7 @@ Task RunOpen(const ChunkStore::Options& options, const ClusterUuid& cluster,
     // What a killed process had under way may stand in the drive's cache only: from here on we
     // rely on it (5.3a).
     SP_RETURN_CO(co_await FlushDevice(options.device));
-    damaged = recovery.damaged() || (s.flags & Superblock::kDamaged) != 0;
+    damaged = recovery.damaged() || (s.flags & Superblock::kDamaged) != 0;  // or it was cut off
   }
   *store = std::make_unique<ChunkStoreImpl>(options, std::move(core), damaged);
   co_return co_await (*store)->Begin();

@@ -158,6 +158,7 @@ void StoreLines::TakeOver(LineAndForgotten&& newer, Index* index) {
                         std::back_inserter(forgotten), Older);
   }
   forgotten.insert(forgotten.end(), newer.forgotten.begin(), newer.forgotten.end());
+  if (newer.line.dropped) forgotten = {};  // nothing of it counts, whatever the layer
   std::sort(forgotten.begin(), forgotten.end(), Older);
   if (forgotten.size() > kLayersMax) {
     if (it != lines_.end()) index->HandOverAll(lineage, *it->second.view);

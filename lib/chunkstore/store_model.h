@@ -40,12 +40,12 @@ class StoreModel {
   };
 
   static constexpr ChainId kChain = ChainId::FromRaw(0x10003);
+  static constexpr uint32_t kBlocks = 300;  // those of a chunk that are written
 
   explicit StoreModel(uint64_t seed) : random_(seed) {}
 
   const Content& now() const { return now_; }
   void set_chunks(uint32_t chunks) { chunks_ = chunks; }
-  void set_blocks(uint32_t blocks) { blocks_ = blocks; }
 
   // One random operation on the store and on the model.
   void Step(StoreLife& life) {
@@ -63,7 +63,7 @@ class StoreModel {
     ChunkKey key{LineageId(1 + random_.Below(2)), ChunkIndex(random_.Below(chunks_))};
     const LayerId layer(1 + static_cast<uint32_t>(random_.Below(2)));
     const auto count = static_cast<uint32_t>(1 + random_.Below(random_.OneIn(1, 8) ? 20 : 3));
-    const BlockRange range{static_cast<uint32_t>(random_.Below(blocks_ - count)), count};
+    const BlockRange range{static_cast<uint32_t>(random_.Below(kBlocks - count)), count};
     const bool hole = kind == EntryKind::kHole;
     if (!hole && !life.store().Reserve(uint64_t{count} * kBlockBytes)) {
       ++denied_;
@@ -198,8 +198,8 @@ class StoreModel {
 
   bool LayerMatches(StoreLife& life, ChunkKey key, LayerId layer,
                     const std::map<BlockKey, Block>& blocks, std::string* why) {
-    for (uint32_t first = 0; first < blocks_; first += 256) {
-      const uint32_t count = std::min(256u, blocks_ - first);
+    for (uint32_t first = 0; first < kBlocks; first += 256) {
+      const uint32_t count = std::min(256u, kBlocks - first);
       const TestRead read(life, key, {{layer}}, {first, count});
       if (!read.status().ok()) {
         *why = read.status().ToString();
@@ -233,7 +233,6 @@ class StoreModel {
   Content logged_;  // what the log says without any W: all entries are pending still
   std::map<uint64_t, Content> history_ = {{0, {}}};
   uint32_t chunks_ = 2;
-  uint32_t blocks_ = 300;
   uint32_t sequence_ = 0;
   uint64_t denied_ = 0;
 };

@@ -107,9 +107,6 @@ class StreamWriter {
   uint64_t bytes_written() const { return bytes_written_; }
   uint32_t segment() const { return segment_; }
   StreamPosition position() const;
-  uint32_t segment_rest() const {
-    return segment_ == kNoSegment ? 0 : superblock_.segment_bytes - offset_;
-  }
   // Payload that is not known to be on the device yet, or nullptr.
   const uint8_t* FindUnderWay(uint64_t location) const;
   const uint8_t* FindUnsealed(uint64_t memory_location) const;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "gtest/gtest.h"
+#include "lib/chunkstore/superblock.h"
 #include "lib/node/node.h"
 #include "lib/node/node_fixture.h"
 
@@ -150,6 +151,36 @@ TEST(BadInputTest, ADiskThatDoesNotOpenIsLeftOutAndTold) {
     alarms += m.alarm().text().find("node 1 is without disk disk-1: ") != std::string::npos;
   }
   EXPECT_EQ(alarms, 1u);
+  EXPECT_TRUE(node.Stop().ok());
+}
+
+// What is left of its chains counts for nothing; an operator is told, and so is metadata.
+TEST(BadInputTest, ADiskThatHasLostRecordsIsTold) {
+  TestCluster cluster;
+  TestNode& node = cluster.AddNode(1);
+  ASSERT_TRUE(cluster.NameAndOpen({1}));
+  ASSERT_TRUE(node.Stop().ok());
+  chunkstore::Superblock superblock;
+  std::vector<uint8_t> bytes(chunkstore::kSuperblockBytes);
+  for (int copy = 0; copy < 2; ++copy) {
+    const uint64_t at = chunkstore::SuperblockOffset(node.disk.info().size_bytes, copy);
+    node.disk.Read(at, bytes);
+    ASSERT_TRUE(chunkstore::DecodeSuperblock(bytes, &superblock).ok());
+    superblock.flags |= chunkstore::Superblock::kDamaged;
+    chunkstore::EncodeSuperblock(superblock, bytes);
+    node.disk.Write(at, bytes);
+  }
+  ASSERT_TRUE(node.Start().ok());
+  cluster.RunFor(Duration::Seconds(2));
+  size_t alarms = 0;
+  bool damaged = false;
+  for (const ToMetadata& m : cluster.received) {
+    alarms +=
+        m.alarm().text().find("has lost what was durable: 1 of its 1 chains") != std::string::npos;
+    for (const auto& disk : m.register_().node().disks()) damaged = damaged || disk.damaged();
+  }
+  EXPECT_EQ(alarms, 1u);
+  EXPECT_TRUE(damaged);
   EXPECT_TRUE(node.Stop().ok());
 }
 

@@ -69,10 +69,17 @@ void ChainHost::Do(chain::SetCommitted&& e) { disk_.store().SetCommitted(chain_,
 void ChainHost::Do(chain::StoreRead&& e) { disk_.Read(*this, std::move(e)); }
 void ChainHost::Do(chain::StorePendingAbove&& e) { disk_.ReadPending(*this, e); }
 
+void ChainHost::Do(chain::StoreExtent&& e) {
+  const BlockRange extent = disk_.store().Extent(e.chunk, e.blocks);
+  Step([&](chain::Replica& r, Instant now, chain::Effects& out) {
+    r.OnStoreExtent(e.id, extent, now, out);
+  });
+}
+
 // A resync waits while the node's others have much under way; a level-out does not.
 void ChainHost::Do(chain::StoreScan&& e) {
   if (!e.of_resync) return disk_.Scan(*this, e);
-  services_.scans->Add([this, e] { disk_.Scan(*this, e); });
+  services_.scans->Add(disk_.id(), [this, e] { disk_.Scan(*this, e); });
 }
 
 void ChainHost::Do(chain::StoreListChunks&& e) {

@@ -77,11 +77,11 @@ class ChainHost {
   void NoticeConfig();
   void UseRoom(uint64_t size_bytes);
 
-  uint64_t Append(chain::Record&& record);
   void Do(chain::Persist&& e);
   void Do(chain::SetCommitted&& e);
   void Do(chain::StoreRead&& e);
   void Do(chain::StoreScan&& e);
+  void Do(chain::StoreExtent&& e);
   void Do(chain::StoreListChunks&& e);
   void Do(chain::StorePendingAbove&& e);
   void Do(chain::Reserve&& e);

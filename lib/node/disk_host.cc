@@ -1,5 +1,7 @@
 #include "lib/node/disk_host.h"
 
+#include <algorithm>
+#include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -77,7 +79,7 @@ class DiskHost::ScanRun : public chunkstore::ScanOp {
     });
     entries.clear();
     disk_.free_scans_.push_back(this);
-    if (of_resync_) disk_.services_.scans->OnEnded();
+    if (of_resync_) disk_.services_.scans->OnEnded(disk_.id());
   }
 
  private:
@@ -94,14 +96,23 @@ DiskHost::DiskHost(Services& services, std::unique_ptr<chunkstore::ChunkStore> s
       device_class_(std::move(device_class)),
       store_(std::move(store)) {
   const chunkstore::StoreIdentity& identity = store_->identity();
-  own_ = {identity.disk, identity.store, identity.incarnation, store_->damaged()};
+  own_ = {identity.disk, identity.store, identity.incarnation};
   store_->SetEvents(this);
 }
 
 DiskHost::~DiskHost() = default;
 
 void DiskHost::LoadChains() {
-  for (const auto& [chain, record] : store_->TakeChains()) {
+  const std::map<ChainId, ChainRecord> found = store_->TakeChains();
+  const auto damaged = std::ranges::count_if(found, [](const auto& c) { return c.second.damaged; });
+  if (damaged > 0) {
+    damage_ = absl::StrCat("disk ", own_.disk.value(), " (", name_,
+                           ") has lost what was durable: ", damaged, " of its ", found.size(),
+                           " chains are filled anew from their ",
+                           "other mirrors; replace it if that comes again");
+    services_.Log(env::LogLevel::kError, damage_);
+  }
+  for (const auto& [chain, record] : found) {
     std::optional<model::NamedConfig> config;
     NamedConfig message;
     if (!record.config.empty() && message.ParseFromString(record.config)) {

@@ -42,6 +42,8 @@ class DiskHost : private chunkstore::StoreEvents {
   wire::DiskHere here() const { return {own_.disk, own_.store, own_.incarnation}; }
   const std::string& name() const { return name_; }
   const std::string& device_class() const { return device_class_; }
+  // What had been lost when it was opened (4.2), for people; empty: nothing.
+  const std::string& damage() const { return damage_; }
   chunkstore::ChunkStore& store() { return *store_; }
   bool failed() const { return failed_; }
   DiskCounters& counters() { return counters_; }
@@ -74,6 +76,7 @@ class DiskHost : private chunkstore::StoreEvents {
   const std::string name_;
   const std::string device_class_;
   chain::OwnDisk own_;
+  std::string damage_;
   bool failed_ = false;
   DiskCounters counters_;
   std::vector<std::unique_ptr<ReadRun>> reads_;

@@ -79,7 +79,7 @@ void MetadataSession::FillDisk(DiskHost& disk, storpool::DiskHere& message) cons
   message.set_incarnation(disk.own().incarnation.value());
   message.set_size_bytes(disk.store().usage().usable_bytes);
   message.set_device_class(disk.device_class());
-  message.set_damaged(disk.own().damaged);
+  message.set_damaged(disk.store().damaged());
   message.set_highest_lineage(services_.lines->highest_lineage());
   message.set_highest_volume(services_.lines->highest_volume());
   for (const auto& [chain, host] : disk.chains()) {

@@ -49,7 +49,7 @@ class Node::Impl {
   void OpenNext();
   void OnOpened(absl::StatusOr<std::unique_ptr<chunkstore::ChunkStore>> store);
   void OnAllOpened();
-  void TellUnopened();
+  void TellAlarms();
   absl::Status AddDisk(std::unique_ptr<chunkstore::ChunkStore> store);
   absl::Status Listen();
   void Finish(const absl::Status& status);
@@ -81,6 +81,7 @@ class Node::Impl {
   std::unique_ptr<env::Listener> listener_;
   size_t next_ = 0;                     // disk to open or close
   std::vector<absl::Status> unopened_;  // why disks are not here
+  std::vector<std::string> alarms_;     // that metadata has not been told
   env::Timer tell_timer_;
   absl::AnyInvocable<void(absl::Status)> done_;
   absl::Status close_status_;
@@ -116,7 +117,7 @@ Node::Impl::Impl(NodeOptions options, env::Reactor& reactor, env::Network& netwo
       clients_(services_),
       space_(services_),
       doorstep_(services_, local_),
-      tell_timer_(reactor, [this] { TellUnopened(); }),
+      tell_timer_(reactor, [this] { TellAlarms(); }),
       stop_timer_(reactor, [this] { LookWhetherDone(); }) {
   local_.self.cluster = options_.cluster;
   local_.self.node = options_.id;
@@ -179,17 +180,20 @@ void Node::Impl::OnAllOpened() {
   for (const absl::Status& why : unopened_) {
     services_.Log(env::LogLevel::kError,
                   absl::StrCat(std::string(why.message()), "; the node goes on without it"));
+    alarms_.push_back(
+        absl::StrCat("node ", options_.id.value(), " is without ", std::string(why.message())));
   }
-  if (!unopened_.empty()) tell_timer_.StartIn(kTellAgain);
+  for (const auto& disk : disks_) {
+    if (!disk->damage().empty()) alarms_.push_back(disk->damage());
+  }
+  if (!alarms_.empty()) tell_timer_.StartIn(kTellAgain);
   Finish(Listen());
 }
 
-void Node::Impl::TellUnopened() {
+void Node::Impl::TellAlarms() {
   if (!metadata_.registered()) return tell_timer_.StartIn(kTellAgain);
-  for (const absl::Status& why : unopened_) {
-    metadata_.Alarm(
-        absl::StrCat("node ", options_.id.value(), " is without ", std::string(why.message())));
-  }
+  for (const std::string& text : alarms_) metadata_.Alarm(text);
+  alarms_.clear();
 }
 
 absl::Status Node::Impl::AddDisk(std::unique_ptr<chunkstore::ChunkStore> store) {

@@ -121,7 +121,6 @@ class TestClient : public link::Connection::Handler {
   wire::ReadAnswer Read(uint16_t node, BlockRange blocks, ChunkIndex chunk = ChunkIndex());
 
   BufferPool& pool() { return pool_; }
-  uint64_t last_number() const { return number_; }
 
  private:
   BufferPool pool_;  // goes last: answers refer to it

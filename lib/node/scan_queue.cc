@@ -1,5 +1,6 @@
 #include "lib/node/scan_queue.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "lib/base/limits.h"
@@ -15,13 +16,14 @@ constexpr Duration kLookAgain = Duration::Millis(1);
 ScanQueue::ScanQueue(env::Reactor& reactor, std::function<uint64_t()> bytes_out)
     : bytes_out_(std::move(bytes_out)), timer_(reactor, [this] { Pump(); }) {}
 
-void ScanQueue::Add(absl::AnyInvocable<void()> start) {
-  waiting_.push_back(std::move(start));
+void ScanQueue::Add(DiskId disk, absl::AnyInvocable<void()> start) {
+  waiting_.push_back({disk, std::move(start)});
   Pump();
 }
 
-void ScanQueue::OnEnded() {
+void ScanQueue::OnEnded(DiskId disk) {
   --running_;
+  --running_on_[disk];
   Pump();
 }
 
@@ -33,10 +35,14 @@ void ScanQueue::Stop() {
 void ScanQueue::Pump() {
   // A step brings a request's worth of payload, about.
   while (!waiting_.empty() && bytes_out_() + (running_ + 1) * kRequestBytesMax <= kBytesMax) {
-    absl::AnyInvocable<void()> start = std::move(waiting_.front());
-    waiting_.pop_front();
+    const auto next = std::ranges::find_if(
+        waiting_, [this](const Step& step) { return running_on_[step.disk] < kRunningMax; });
+    if (next == waiting_.end()) return;  // until one ends
+    Step step = std::move(*next);
+    waiting_.erase(next);
     ++running_;
-    start();
+    ++running_on_[step.disk];
+    step.start();
   }
   if (!waiting_.empty() && !timer_.active()) timer_.StartIn(kLookAgain);
 }

@@ -7,6 +7,8 @@
 namespace storpool::node {
 namespace {
 
+DiskId DiskOf(uint64_t step) { return DiskId(static_cast<uint16_t>(step % 8)); }
+
 TEST(ScanQueueTest, AllSourcesTogetherStayWithinTheBudget) {
   env::ManualReactor reactor;
   uint64_t out = 0;
@@ -15,7 +17,7 @@ TEST(ScanQueueTest, AllSourcesTogetherStayWithinTheBudget) {
   constexpr uint64_t kSteps = ScanQueue::kBytesMax / kRequestBytesMax;
   std::vector<uint64_t> order;
   for (uint64_t i = 0; i < 3 * kSteps; ++i) {
-    queue.Add([&, i] {
+    queue.Add(DiskOf(i), [&, i] {
       ++started;
       order.push_back(i);
     });
@@ -23,7 +25,7 @@ TEST(ScanQueueTest, AllSourcesTogetherStayWithinTheBudget) {
   EXPECT_EQ(started, kSteps);
   for (uint64_t i = 0; i < kSteps; ++i) {  // all of it is sent, nothing is acknowledged
     out += kRequestBytesMax;
-    queue.OnEnded();
+    queue.OnEnded(DiskOf(i));
   }
   reactor.AdvanceBy(Duration::Seconds(1));
   EXPECT_EQ(started, kSteps);
@@ -33,13 +35,29 @@ TEST(ScanQueueTest, AllSourcesTogetherStayWithinTheBudget) {
   out = 0;
   for (uint64_t ended = kSteps; ended < 3 * kSteps; ++ended) {
     ASSERT_LT(ended, started);
-    queue.OnEnded();
+    queue.OnEnded(DiskOf(ended));
     reactor.AdvanceBy(Duration::Millis(1));
   }
   EXPECT_EQ(started, 3 * kSteps);
   for (uint64_t i = 0; i < order.size(); ++i) EXPECT_EQ(order[i], i);
   EXPECT_FALSE(reactor.ready());
   EXPECT_EQ(reactor.next_timer(), Instant::Max()) << "it looks for nothing";
+}
+
+TEST(ScanQueueTest, ADiskThatHangsStopsNoOther) {
+  env::ManualReactor reactor;
+  ScanQueue queue(reactor, [] { return uint64_t{0}; });
+  uint64_t hanging = 0, well = 0;
+  for (int i = 0; i < 200; ++i) queue.Add(DiskId(1), [&] { ++hanging; });
+  EXPECT_EQ(hanging, ScanQueue::kRunningMax);
+  for (int i = 0; i < 40; ++i) {
+    queue.Add(DiskId(2), [&] { ++well; });
+    EXPECT_EQ(well, static_cast<uint64_t>(i) + 1);
+    queue.OnEnded(DiskId(2));
+  }
+  EXPECT_EQ(hanging, ScanQueue::kRunningMax);
+  queue.OnEnded(DiskId(1));
+  EXPECT_EQ(hanging, ScanQueue::kRunningMax + 1);
 }
 
 }  // namespace

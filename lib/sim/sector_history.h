@@ -32,8 +32,6 @@ class SectorHistory {
   absl::Status ReadEnded(OpId id, const std::vector<Stamp>& stamps);
   void ReadFailed(OpId id);
 
-  uint64_t reads_checked() const { return reads_checked_; }
-
  private:
   using Order = uint64_t;  // of events: operations begin and end
   static constexpr Order kOpen = UINT64_MAX;
@@ -60,7 +58,6 @@ class SectorHistory {
   std::map<OpId, Write> writes_;
   std::map<OpId, Read> reads_;
   Order order_ = 1;
-  uint64_t reads_checked_ = 0;
 };
 
 }  // namespace storpool::sim

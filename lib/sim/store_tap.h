@@ -77,6 +77,9 @@ class StoreTap : public chunkstore::ChunkStore {
     inner_->SetCommitted(chain, committed);
   }
   Version DurableCommitted(ChainId chain) const override { return inner_->DurableCommitted(chain); }
+  BlockRange Extent(const ChunkKey& chunk, BlockRange blocks) const override {
+    return inner_->Extent(chunk, blocks);
+  }
   void Read(chunkstore::ReadOp* op) override { inner_->Read(op); }
   std::vector<ChunkSize> ChunksAbove(ChainId chain, Version above) const override {
     return inner_->ChunksAbove(chain, above);
