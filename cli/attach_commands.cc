@@ -145,8 +145,6 @@ absl::StatusOr<Output> Detach(Session& session, const Arguments& arguments) {
 }
 
 absl::StatusOr<Output> List(Session& session, const Arguments&) {
-  const absl::StatusOr<uint64_t> generation = GenerationForJson(session);
-  if (!generation.ok()) return generation.status();
   const absl::StatusOr<AttachListAnswer> answer =
       session.admin.Call(&Admin::StubInterface::AttachList, AttachListRequest());
   if (!answer.ok()) return answer.status();
@@ -167,7 +165,7 @@ absl::StatusOr<Output> List(Session& session, const Arguments&) {
                                          : "attaching",
                   attachment.device()});
   }
-  return Output{.data = data, .generation = *generation, .table = table};
+  return Output{.data = data, .generation = answer->generation(), .table = table};
 }
 
 std::vector<Parameter> Objects() {

@@ -1,17 +1,41 @@
 // status, service list.
+#include <algorithm>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "cli/commands.h"
 #include "cli/table.h"
+#include "cli/values.h"
 #include "lib/base/limits.h"
 #include "lib/json/services.h"
 #include "lib/json/work.h"
 
 namespace storpool::cli {
 namespace {
+
+constexpr int64_t kAlarmSeconds = 86400;
+constexpr size_t kAlarmsShown = 10;
+
+// The newest of the last day, indented as reasons are.
+std::string AlarmLines(const StatusAnswer& answer, int64_t now_seconds) {
+  std::vector<const RaisedAlarm*> recent;
+  for (const RaisedAlarm& alarm : answer.alarms()) {
+    if (alarm.at_seconds() > now_seconds - kAlarmSeconds) recent.push_back(&alarm);
+  }
+  const size_t left_out = recent.size() - std::min(recent.size(), kAlarmsShown);
+  std::string text;
+  for (size_t i = left_out; i < recent.size(); ++i) {
+    absl::StrAppend(&text, "  alarm: ", FormatMoment(recent[i]->at_seconds()), " ",
+                    recent[i]->from(), ": ", recent[i]->text(), "\n");
+  }
+  if (left_out > 0) {
+    absl::StrAppend(&text, "  and ", left_out, " alarms before; status -j has all\n");
+  }
+  return text;
+}
 
 absl::StatusOr<Output> Status(Session& session, const Arguments&) {
   const absl::StatusOr<StatusAnswer> answer =
@@ -22,6 +46,7 @@ absl::StatusOr<Output> Status(Session& session, const Arguments&) {
   for (int i = 1; i < answer->reasons_size(); ++i) {
     absl::StrAppend(&text, "  ", answer->reasons(i), "\n");
   }
+  text += AlarmLines(*answer, session.world.now_seconds());
   return Output{.data = json::JsonOf(*answer), .generation = answer->generation(), .text = text};
 }
 
@@ -35,8 +60,6 @@ std::string UptimeText(int64_t seconds) {
 }
 
 absl::StatusOr<Output> ServiceList(Session& session, const Arguments&) {
-  const absl::StatusOr<uint64_t> generation = GenerationForJson(session);
-  if (!generation.ok()) return generation.status();
   const absl::StatusOr<ServiceListAnswer> answer =
       session.admin.Call(&Admin::StubInterface::ServiceList, ServiceListRequest());
   if (!answer.ok()) return answer.status();
@@ -58,12 +81,10 @@ absl::StatusOr<Output> ServiceList(Session& session, const Arguments&) {
          service.up() ? UptimeText(session.world.now_seconds() - service.up_since_seconds()) : "-",
          absl::StrJoin(service.disks(), " "), service.name(), service.fault_set()});
   }
-  return Output{.data = data, .generation = *generation, .table = table};
+  return Output{.data = data, .generation = answer->generation(), .table = table};
 }
 
 absl::StatusOr<Output> ClientStatus(Session& session, const Arguments&) {
-  const absl::StatusOr<uint64_t> generation = GenerationForJson(session);
-  if (!generation.ok()) return generation.status();
   const absl::StatusOr<ClientStatusAnswer> answer =
       session.admin.Call(&Admin::StubInterface::ClientStatus, ClientStatusRequest());
   if (!answer.ok()) return answer.status();
@@ -78,7 +99,7 @@ absl::StatusOr<Output> ClientStatus(Session& session, const Arguments&) {
     table.AddRow({absl::StrCat(client.id()), client.status(), absl::StrCat(client.generation()),
                   absl::StrCat(client.client_generation()), absl::StrCat(client.delay_ms())});
   }
-  return Output{.data = data, .generation = *generation, .table = table};
+  return Output{.data = data, .generation = answer->generation(), .table = table};
 }
 
 absl::StatusOr<Output> ForgetNode(Session& session, const Arguments& arguments) {
@@ -99,7 +120,8 @@ std::vector<Command> ClusterCommands() {
   return {
       {.pattern = "status",
        .summary = "Show in one line how the cluster is, and why it is not healthy",
-       .details = "Further reasons stand below it. The exit code is 0 as long as metadata answers.",
+       .details = "Further reasons stand below it, and what was alarming in the last day: the "
+                  "newest ten, in UTC. The exit code is 0 as long as metadata answers.",
        .run = Status},
       {.pattern = "service list",
        .summary = "List the daemons: metadata, servers (nodes), clients",

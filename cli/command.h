@@ -51,7 +51,6 @@ class Arguments {
   };
   void Add(std::string_view key, Value value) { values_[std::string(key)].push_back(value); }
   bool Has(std::string_view key) const { return values_.contains(key); }
-  bool Empty() const { return values_.empty(); }
   // Empty, 0 if it was not given.
   std::string Text(std::string_view key) const;
   uint64_t Number(std::string_view key) const;

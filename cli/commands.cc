@@ -27,14 +27,6 @@ std::vector<Command> AllCommands() {
   return all;
 }
 
-absl::StatusOr<uint64_t> GenerationForJson(Session& session) {
-  if (session.options.form != Form::kJson) return 0;
-  const absl::StatusOr<StatusAnswer> status =
-      session.admin.Call(&Admin::StubInterface::Status, StatusRequest());
-  if (!status.ok()) return status.status();
-  return status->generation();
-}
-
 Output ChangeOutput(const ChangeAnswer& answer) {
   return {.data = json::JsonOfChange(answer.generation(), answer.info()),
           .generation = answer.generation(),

@@ -31,8 +31,6 @@ std::vector<Command> AbsentCommands();
 
 // What most commands share.
 
-// The cluster's generation for the envelope of a list; asked only for JSON.
-absl::StatusOr<uint64_t> GenerationForJson(Session& session);
 // "OK", and info if there is any.
 Output ChangeOutput(const ChangeAnswer& answer);
 absl::StatusOr<Output> ChangeOutput(const absl::StatusOr<ChangeAnswer>& answer);

@@ -27,10 +27,11 @@ absl::StatusOr<Output> Forget(Session& session, const Arguments& arguments) {
   return ChangeOutput(session.admin.Call(&Admin::StubInterface::DiskForget, request));
 }
 
-absl::StatusOr<Output> EjectOrReturn(Session& session, const Arguments& arguments, bool readmit) {
+absl::StatusOr<Output> EjectOrReturn(Session& session, const Arguments& arguments,
+                                     bool bring_back) {
   DiskEjectRequest request;
   request.set_disk(arguments.Id("ID"));
-  request.set_readmit(readmit);
+  request.set_bring_back(bring_back);
   return ChangeOutput(session.admin.Call(&Admin::StubInterface::DiskEject, request));
 }
 

@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "cli/commands.h"
 #include "cli/table.h"
+#include "cli/values.h"
 #include "lib/base/limits.h"
 #include "lib/base/size.h"
 #include "lib/json/disks.h"
@@ -52,36 +53,26 @@ std::string ReasonOf(const DiskInfo& info) {
   return info.disk().state() == Disk::UP ? "" : info.disk().state_reason();
 }
 
-struct Disks {
-  uint64_t generation = 0;
-  DiskListAnswer answer;
-};
-
-absl::StatusOr<Disks> AllDisks(Session& session) {
-  const absl::StatusOr<uint64_t> generation = GenerationForJson(session);
-  if (!generation.ok()) return generation.status();
-  const absl::StatusOr<DiskListAnswer> answer =
-      session.admin.Call(&Admin::StubInterface::DiskList, DiskListRequest());
-  if (!answer.ok()) return answer.status();
-  return Disks{*generation, *answer};
+absl::StatusOr<DiskListAnswer> AllDisks(Session& session) {
+  return session.admin.Call(&Admin::StubInterface::DiskList, DiskListRequest());
 }
 
 // The disks as a table; `row` makes the cells of one.
 absl::StatusOr<Output> ListAs(Session& session, std::vector<Table::Column> columns,
                               const std::function<std::vector<Cell>(const DiskInfo&)>& row) {
-  const absl::StatusOr<Disks> disks = AllDisks(session);
+  const absl::StatusOr<DiskListAnswer> disks = AllDisks(session);
   if (!disks.ok()) return disks.status();
   Table table(std::move(columns));
   json::Json data = json::Json::object();
   std::string reasons;
-  for (const DiskInfo& info : disks->answer.disks()) {
+  for (const DiskInfo& info : disks->disks()) {
     data[absl::StrCat(info.disk().id())] = json::JsonOf(info);
     table.AddRow(row(info));
     const std::string reason = ReasonOf(info);
     if (reason.empty()) continue;
     absl::StrAppend(&reasons, "disk ", info.disk().id(), " is ", StateOf(info), ": ", reason, "\n");
   }
-  return Output{.data = data, .generation = disks->generation, .table = table, .text = reasons};
+  return Output{.data = data, .generation = disks->generation(), .table = table, .text = reasons};
 }
 
 absl::StatusOr<Output> List(Session& session, const Arguments&) {
@@ -144,9 +135,9 @@ absl::StatusOr<Output> ListPerformance(Session& session, const Arguments&) {
 }
 
 absl::StatusOr<Output> Info(Session& session, const Arguments& arguments) {
-  const absl::StatusOr<Disks> disks = AllDisks(session);
+  const absl::StatusOr<DiskListAnswer> disks = AllDisks(session);
   if (!disks.ok()) return disks.status();
-  const auto& all = disks->answer.disks();
+  const auto& all = disks->disks();
   const auto it = std::ranges::find_if(
       all, [&](const DiskInfo& info) { return info.disk().id() == arguments.Id("ID"); });
   if (it == all.end()) {
@@ -155,7 +146,7 @@ absl::StatusOr<Output> Info(Session& session, const Arguments& arguments) {
   }
   const Disk& disk = it->disk();
   return Output{.data = json::JsonOf(*it),
-                .generation = disks->generation,
+                .generation = disks->generation(),
                 .table = Table::Properties({
                     {"disk", absl::StrCat(disk.id())},
                     {"server", absl::StrCat(disk.node(), " ", it->node_name())},
@@ -163,6 +154,7 @@ absl::StatusOr<Output> Info(Session& session, const Arguments& arguments) {
                     {"description", disk.description()},
                     {"status", StateOf(*it)},
                     {"reason", ReasonOf(*it)},
+                    {"down since", FormatMoment(it->down_since_seconds())},
                     {"groups", absl::StrJoin(it->placement_groups(), " ")},
                     {"size", SizeCell(disk.size_bytes())},
                     {"usable", SizeCell(it->usable_bytes())},

@@ -97,6 +97,8 @@ int Perform(const Options& options, const std::vector<Command>& commands,
   if (!output.ok()) return ReportFailure(output.status(), words, options.form, world, where);
   if (options.watch) return output->all_well ? kOk : kNotWell;
   world.out << Rendered(*output, options.form, world.columns);
+  const bool only_rows = options.form == Form::kCsv || options.form == Form::kRaw;
+  if (only_rows && !output->missing.empty()) world.err << where << NotCounted(*output);
   return kOk;
 }
 

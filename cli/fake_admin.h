@@ -5,13 +5,14 @@
 #include <string>
 #include <vector>
 
+#include "cli/fake_objects.h"
 #include "proto/service.grpc.pb.h"
 
 namespace storpool::cli {
 
 class FakeAdmin final : public Admin::Service {
  public:
-  static constexpr int64_t kNowSeconds = 1'795'000'000;
+  static constexpr int64_t kNowSeconds = kFakeNowSeconds;
 
   // "VolumeCreate name: \"v1\"", in order; forgets them.
   std::vector<std::string> TakeRequests();
@@ -22,6 +23,9 @@ class FakeAdmin final : public Admin::Service {
   // How many more calls of a status find work under way; then that it is over: well, or not.
   int work_times = 0;
   bool ends_well = true;
+  std::string not_counted;  // why not everything stored is counted
+  int alarms = 0;           // so many, the last one `alarm_minutes` ago, and as long between them
+  int alarm_minutes = 1;
 
 #define SP_FAKE(name, Request, Answer) \
   grpc::Status name(grpc::ServerContext*, const Request* request, Answer* answer) override;

@@ -51,7 +51,7 @@ void AddEnd(std::string& page) {
   AddTagged("1", "The words were not understood.", page);
   AddTagged("2",
             "The cluster, the machine, or whoever was asked, said no; or metadata cannot be "
-            "reached.",
+            "reached; or what was to be printed cannot be written.",
             page);
   AddTagged("3", "The object that was named does not exist.", page);
   AddTagged("4", "--watch: the work is over, and something is not as it should be.", page);

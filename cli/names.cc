@@ -1,7 +1,6 @@
 #include "cli/names.h"
 
 #include "absl/strings/str_cat.h"
-#include "cli/objects.h"
 
 namespace storpool::cli {
 namespace {
@@ -13,7 +12,7 @@ std::vector<std::string> VolumeNames(const absl::StatusOr<VolumeListAnswer>& ans
   std::vector<std::string> names;
   if (!answer.ok()) return names;
   for (const VolumeInfoAnswer& info : answer->volumes()) {
-    if (!info.volume().deleted()) names.push_back(NameOf(info.volume()));
+    if (!info.volume().deleted()) names.push_back(info.volume().name());
   }
   return names;
 }

@@ -1,10 +1,11 @@
 #include "cli/objects.h"
 
-#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "cli/commands.h"
 #include "cli/policy.h"
 #include "cli/values.h"
 #include "lib/base/size.h"
@@ -30,36 +31,25 @@ void AddSnapshot(const VolumeInfoAnswer& info, std::vector<std::pair<std::string
                              {"targetDeleteDate", FormatMoment(snapshot.delete_at_seconds())}});
 }
 
+absl::StatusOr<VolumeDescribeAnswer> Described(Session& session, const std::string& name,
+                                               bool snapshot) {
+  VolumeDescribeRequest request;
+  request.set_name(name);
+  request.set_snapshot(snapshot);
+  return session.admin.Call(&Admin::StubInterface::VolumeDescribe, request);
+}
+
 }  // namespace
 
-std::string NameOf(const Volume& volume) {
-  const std::string name = volume.name().empty() ? "~" + volume.global_id() : volume.name();
-  return volume.deleted() && name[0] != '*' ? "*" + name : name;
-}
-
-std::string ParentOf(const VolumeInfoAnswer& info) {
-  if (!info.parent_name().empty() || info.parent_global_id().empty()) return info.parent_name();
-  return "~" + info.parent_global_id();
-}
-
 absl::StatusOr<Output> InfoOutput(Session& session, const std::string& name, bool snapshot) {
-  const absl::StatusOr<uint64_t> generation = GenerationForJson(session);
-  if (!generation.ok()) return generation.status();
-  VolumeInfoRequest request;
-  request.set_name(name);
-  const absl::StatusOr<VolumeInfoAnswer> answer =
-      session.admin.Call(&Admin::StubInterface::VolumeInfo, request);
+  const absl::StatusOr<VolumeDescribeAnswer> answer = Described(session, name, snapshot);
   if (!answer.ok()) return answer.status();
-  const Volume& volume = answer->volume();
-  if (volume.snapshot() != snapshot) {
-    return absl::NotFoundError(
-        absl::StrCat(name, " is a ", volume.snapshot() ? "snapshot" : "volume", ": ",
-                     volume.snapshot() ? "snapshot " : "volume ", name, " info"));
-  }
-  const storpool::Table& t = answer->table();
-  const Limits& in_force = answer->limits_in_force();
+  const VolumeInfoAnswer& info = answer->info();
+  const Volume& volume = info.volume();
+  const storpool::Table& t = info.table();
+  const Limits& in_force = info.limits_in_force();
   std::vector<std::pair<std::string, Cell>> lines = {
-      {snapshot ? "snapshot" : "volume", NameOf(volume)},
+      {snapshot ? "snapshot" : "volume", volume.name()},
       {"globalId", volume.global_id()},
       {"size", ExactSize(volume.size_bytes())},
       {"template", volume.template_name()},
@@ -69,8 +59,8 @@ absl::StatusOr<Output> InfoOutput(Session& session, const std::string& name, boo
       {"placeTail", t.place_tail()},
       {"iops", IopsCell(volume.limits())},
       {"bw", BandwidthCell(volume.limits())},
-      {"parent", ParentOf(*answer)},
-      {"chunks", absl::StrCat(answer->chunks())},
+      {"parent", info.parent_name()},
+      {"chunks", absl::StrCat(info.chunks())},
       {"created", FormatMoment(volume.created_seconds()) + " UTC"},
       {"tags", TagsText(volume.tags())}};
   if (volume.limits().per_gib()) {
@@ -78,26 +68,17 @@ absl::StatusOr<Output> InfoOutput(Session& session, const std::string& name, boo
                  {{"iops in force", IopsCell(in_force)}, {"bw in force", BandwidthCell(in_force)}});
   }
   if (snapshot) {
-    AddSnapshot(*answer, lines);
+    AddSnapshot(info, lines);
   } else {
-    lines.push_back({"snapshots", absl::StrCat(answer->snapshots())});
+    lines.push_back({"snapshots", absl::StrCat(info.snapshots())});
   }
-  return Output{.data = json::JsonOf(*answer),
-                .generation = *generation,
+  return Output{.data = json::LayoutCounts(*answer, ""),
+                .generation = answer->generation(),
                 .table = Table::Properties(std::move(lines))};
 }
 
-std::string NotCounted(const std::string& missing) {
-  return missing.empty() ? "" : absl::StrCat("not everything stored is counted: ", missing, "\n");
-}
-
-absl::StatusOr<Output> DescribeOutput(Session& session, const std::string& name) {
-  const absl::StatusOr<uint64_t> generation = GenerationForJson(session);
-  if (!generation.ok()) return generation.status();
-  VolumeDescribeRequest request;
-  request.set_name(name);
-  const absl::StatusOr<VolumeDescribeAnswer> answer =
-      session.admin.Call(&Admin::StubInterface::VolumeDescribe, request);
+absl::StatusOr<Output> DescribeOutput(Session& session, const std::string& name, bool snapshot) {
+  const absl::StatusOr<VolumeDescribeAnswer> answer = Described(session, name, snapshot);
   if (!answer.ok()) return answer.status();
   Table table(
       {{"chain", Table::Align::kRight}, {"chunks", Table::Align::kRight}, {"disks"}, {"wanted"}});
@@ -105,13 +86,12 @@ absl::StatusOr<Output> DescribeOutput(Session& session, const std::string& name)
   // Chunk c lies on (first_chain + c) mod N.
   for (uint32_t i = 0; i < chains; ++i) {
     const uint32_t chain = (answer->first_chain() + i) % chains;
-    const uint32_t chunks = answer->info().chunks();
     const auto& row = answer->chains(static_cast<int>(chain));
-    table.AddRow({absl::StrCat(chain),
-                  absl::StrCat(chunks / chains + (i < chunks % chains ? 1 : 0)),
+    table.AddRow({absl::StrCat(chain), absl::StrCat(json::ChunksOn(*answer, chain)),
                   absl::StrJoin(row.disks(), " "), absl::StrJoin(row.wanted(), " ")});
   }
-  return Output{.data = json::LayoutInFull(*answer, ""), .generation = *generation, .table = table};
+  return Output{
+      .data = json::LayoutInFull(*answer, ""), .generation = answer->generation(), .table = table};
 }
 
 }  // namespace storpool::cli

@@ -140,12 +140,16 @@ const std::vector<OptionText>& OptionTexts() {
        "Batch: transient errors are tried again after 1, 2, 4, 8 and 16 seconds, and a file of "
        "commands ends at its first error."},
       {"-f FILE", "Runs the commands in FILE, one a line; - is standard input."},
+      {"--file=FILE", "As -f FILE."},
       {"-M", "Multi-cluster mode: accepted; there is one cluster."},
       {"--watch",
        "Shows status again and again until the work that it shows is over: resync, relocation, "
        "deletion, fill."},
+      {"-h", "As --help."},
       {"--help", "Help for the words given."},
       {"--version", "Prints the release."},
+      {"--man", "Prints the man page."},
+      {"--complete WORDS...", "Prints what the last word may become, one a line: for shells."},
   };
   return texts;
 }

@@ -21,13 +21,18 @@ struct Output {
   json::Json data = {};  // within the API's envelope
   uint64_t generation = 0;
   std::optional<Table> table = std::nullopt;
-  std::string text = {};  // below the table; without a table, what every form but JSON prints
+  std::string text = {};     // below the table; without a table, what every form but JSON prints
+  std::string missing = {};  // why counts of what is stored are too low; empty: they are not
   // For --watch: whether there is work that goes on by itself, in one line; and whether, once it is
   // over, all is as it should be.
   bool work_goes_on = false;
   bool all_well = true;
   std::string progress = {};
 };
+
+// A line that says so; empty if nothing is missing. JSON has it beside the data and people read it
+// below the table; rows have no place for it.
+std::string NotCounted(const Output& output);
 
 // `columns` that tables may take; 0: as many as they want.
 std::string Rendered(const Output& output, Form form, size_t columns);

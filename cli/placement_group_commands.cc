@@ -10,8 +10,6 @@ namespace storpool::cli {
 namespace {
 
 absl::StatusOr<Output> List(Session& session, const Arguments& arguments) {
-  const absl::StatusOr<uint64_t> generation = GenerationForJson(session);
-  if (!generation.ok()) return generation.status();
   PlacementGroupListRequest request;
   request.set_name(arguments.Text("NAME"));
   const absl::StatusOr<PlacementGroupListAnswer> answer =
@@ -24,7 +22,7 @@ absl::StatusOr<Output> List(Session& session, const Arguments& arguments) {
   // As PlacementGroupDescribe has one, and PlacementGroupsList all.
   const bool one = arguments.Has("NAME") && answer->groups_size() == 1;
   json::Json data = one ? json::JsonOf(answer->groups(0)) : json::JsonOf(*answer);
-  return Output{.data = data, .generation = *generation, .table = table};
+  return Output{.data = data, .generation = answer->generation(), .table = table};
 }
 
 PlacementGroupUpdateRequest UpdateRequest(const Arguments& arguments) {

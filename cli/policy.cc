@@ -4,6 +4,7 @@
 #include "cli/session.h"
 #include "lib/base/limits.h"
 #include "lib/base/size.h"
+#include "lib/json/units.h"
 
 namespace storpool::cli {
 
@@ -66,6 +67,7 @@ std::vector<Parameter> LimitParameters() {
            .value = "N",
            .kind = Kind::kNumber,
            .help = "Operations a second at most; - for no limit.",
+           .max = json::kIopsMax,
            .choices = {kNoLimit}},
           {.word = "bw",
            .value = "MB",

@@ -34,15 +34,13 @@ std::string Sentence(const RelocatorStatusAnswer& status) {
 }
 
 absl::StatusOr<Output> Status(Session& session, const Arguments&) {
-  const absl::StatusOr<uint64_t> generation = GenerationForJson(session);
-  if (!generation.ok()) return generation.status();
   const absl::StatusOr<RelocatorStatusAnswer> answer =
       session.admin.Call(&Admin::StubInterface::RelocatorStatus, RelocatorStatusRequest());
   if (!answer.ok()) return answer.status();
   const bool idle = answer->volumes_to_relocate() == 0;
   const std::string sentence = Sentence(*answer);
   return Output{.data = json::JsonOf(*answer),
-                .generation = *generation,
+                .generation = answer->generation(),
                 .text = sentence + "\n",
                 .work_goes_on = answer->on() && !idle && answer->blocked().empty(),
                 .all_well = idle,
@@ -59,11 +57,7 @@ absl::StatusOr<Output> On(Session& session, const Arguments&) { return Set(sessi
 
 absl::StatusOr<Output> Off(Session& session, const Arguments&) { return Set(session, false); }
 
-absl::StatusOr<Output> Disks(Session& session, const Arguments& arguments) {
-  const absl::StatusOr<uint64_t> generation = GenerationForJson(session);
-  if (!generation.ok()) return generation.status();
-  RelocatorDisksRequest request;
-  request.set_volume(arguments.Text("NAME"));
+absl::StatusOr<Output> Disks(Session& session, const RelocatorDisksRequest& request) {
   const absl::StatusOr<RelocatorDisksAnswer> answer =
       session.admin.Call(&Admin::StubInterface::RelocatorDisks, request);
   if (!answer.ok()) return answer.status();
@@ -82,12 +76,29 @@ absl::StatusOr<Output> Disks(Session& session, const Arguments& arguments) {
                   SizeCell(disk.stored_target_bytes()), SizeCell(disk.to_recover_bytes()),
                   disk.up() ? "up" : "down"});
   }
-  return Output{.data = data, .generation = *generation, .table = table};
+  return Output{.data = data, .generation = answer->generation(), .table = table};
+}
+
+absl::StatusOr<Output> AllDisks(Session& session, const Arguments&) {
+  return Disks(session, RelocatorDisksRequest());
+}
+
+absl::StatusOr<Output> DisksOf(Session& session, const Arguments& arguments, bool snapshot) {
+  RelocatorDisksRequest request;
+  request.set_volume(arguments.Text("NAME"));
+  request.set_snapshot(snapshot);
+  return Disks(session, request);
+}
+
+absl::StatusOr<Output> DisksOfVolume(Session& session, const Arguments& arguments) {
+  return DisksOf(session, arguments, false);
+}
+
+absl::StatusOr<Output> DisksOfSnapshot(Session& session, const Arguments& arguments) {
+  return DisksOf(session, arguments, true);
 }
 
 absl::StatusOr<Output> Tasks(Session& session, const Arguments&) {
-  const absl::StatusOr<uint64_t> generation = GenerationForJson(session);
-  if (!generation.ok()) return generation.status();
   const absl::StatusOr<TaskListAnswer> answer =
       session.admin.Call(&Admin::StubInterface::TaskList, TaskListRequest());
   if (!answer.ok()) return answer.status();
@@ -105,15 +116,15 @@ absl::StatusOr<Output> Tasks(Session& session, const Arguments&) {
     data.push_back(json::JsonOf(task));
     left += task.bytes_left();
     const uint64_t completed = std::min(task.completed(), task.all());
-    table.AddRow({task.disk() == 0 && !task.name().empty() ? "-" : absl::StrCat(task.disk()),
-                  task.kind(), task.name(), absl::StrCat(task.all()),
-                  absl::StrCat(task.completed()), absl::StrCat(task.all() - completed),
+    table.AddRow({json::IsOfDisk(task) ? absl::StrCat(task.disk()) : "-", task.kind(), task.name(),
+                  absl::StrCat(task.all()), absl::StrCat(task.completed()),
+                  absl::StrCat(task.all() - completed),
                   task.all() == 0 ? "-" : absl::StrCat(completed * 100 / task.all()),
                   SizeCell(task.bytes_left())});
   }
   return Output{
       .data = data,
-      .generation = *generation,
+      .generation = answer->generation(),
       .table = table,
       .work_goes_on = !answer->tasks().empty(),
       .progress = absl::StrCat(answer->tasks_size(), " tasks, ", FormatSize(left), " left")};
@@ -138,15 +149,15 @@ std::vector<Command> RelocatorCommands() {
       {.pattern = "relocator disks",
        .summary = "Show what each disk has, and will have",
        .details = kEstimate,
-       .run = Disks},
+       .run = AllDisks},
       {.pattern = "relocator volume NAME disks",
        .summary = "Show what each disk has, and will have, of one volume",
        .details = kEstimateOfTemplate,
-       .run = Disks},
+       .run = DisksOfVolume},
       {.pattern = "relocator snapshot NAME disks",
        .summary = "Show what each disk has, and will have, of one snapshot",
        .details = kEstimateOfTemplate,
-       .run = Disks},
+       .run = DisksOfSnapshot},
       {.pattern = "task list",
        .summary = "List work in the background: recovery, relocator, delete, fill",
        .may_watch = true,

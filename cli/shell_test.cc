@@ -98,8 +98,12 @@ TEST(Completion, KnowsTheWords) {
   EXPECT_EQ(After("volume db1 create te"), "template");
   EXPECT_EQ(After("attach mo"), "mode");
   EXPECT_EQ(After("attach mode "), "ro rw");
+  EXPECT_EQ(After("volume db1 rebase "), "base");
+  EXPECT_EQ(After("disk 101 softEject p"), "pause");
+  EXPECT_EQ(After("volume db1 update reu"), "reuseServer");
   EXPECT_EQ(After("-j volume usedSp"), "usedSpace");
   EXPECT_EQ(After("volume list --wa"), "--watch");
+  EXPECT_EQ(After("--f"), "--file=");
   EXPECT_EQ(After("nothing here "), "");
   EXPECT_EQ(After("volume 'db"), "");
 }

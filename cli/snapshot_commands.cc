@@ -20,10 +20,11 @@ std::string Flags(const VolumeInfoAnswer& info) {
 }
 
 absl::StatusOr<Output> List(Session& session, const Arguments& arguments) {
-  const absl::StatusOr<uint64_t> generation = GenerationForJson(session);
-  if (!generation.ok()) return generation.status();
   SnapshotListRequest request;
-  request.set_volume(arguments.Text("NAME"));
+  if (arguments.Has("NAME")) {
+    request.set_volume(arguments.Text("NAME"));
+    request.set_snapshot(false);
+  }
   const absl::StatusOr<VolumeListAnswer> answer =
       session.admin.Call(&Admin::StubInterface::SnapshotList, request);
   if (!answer.ok()) return answer.status();
@@ -51,14 +52,14 @@ absl::StatusOr<Output> List(Session& session, const Arguments& arguments) {
     const auto moment = [](int64_t seconds) {
       return Cell(FormatMoment(seconds), absl::StrCat(seconds));
     };
-    table.AddRow({NameOf(snapshot), SizeCell(snapshot.size_bytes()), absl::StrCat(t.replication()),
+    table.AddRow({snapshot.name(), SizeCell(snapshot.size_bytes()), absl::StrCat(t.replication()),
                   t.place_head(), t.place_all(), t.place_tail(), moment(snapshot.created_seconds()),
-                  moment(snapshot.delete_at_seconds()), info.on_volume(), ParentOf(info),
+                  moment(snapshot.delete_at_seconds()), info.on_volume(), info.parent_name(),
                   snapshot.template_name(), IopsCell(snapshot.limits()),
                   BandwidthCell(snapshot.limits()), Flags(info), TagsText(snapshot.tags()),
                   snapshot.global_id()});
   }
-  return Output{.data = data, .generation = *generation, .table = table};
+  return Output{.data = data, .generation = answer->generation(), .table = table};
 }
 
 absl::StatusOr<Output> Take(Session& session, SnapshotCreateRequest request,
@@ -104,7 +105,7 @@ absl::StatusOr<Output> Info(Session& session, const Arguments& arguments) {
 }
 
 absl::StatusOr<Output> Describe(Session& session, const Arguments& arguments) {
-  return DescribeOutput(session, arguments.Text("NAME"));
+  return DescribeOutput(session, arguments.Text("NAME"), true);
 }
 
 absl::StatusOr<Output> Update(Session& session, const Arguments& arguments) {

@@ -1,7 +1,9 @@
 // volume usedSpace, snapshot space: what is stored, what it costs, what a deletion would free.
+#include <string>
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "cli/commands.h"
-#include "cli/objects.h"
 #include "lib/base/size.h"
 #include "lib/json/volumes.h"
 
@@ -10,6 +12,34 @@ namespace {
 
 using Align = Table::Align;
 
+// What is known of it, or of all, beside what it stores.
+absl::StatusOr<VolumeListAnswer> Described(Session& session, const std::string& name,
+                                           bool snapshots) {
+  if (name.empty()) {
+    return snapshots
+               ? session.admin.Call(&Admin::StubInterface::SnapshotList, SnapshotListRequest())
+               : session.admin.Call(&Admin::StubInterface::VolumeList, VolumeListRequest());
+  }
+  VolumeInfoRequest request;
+  request.set_name(name);
+  request.set_snapshot(snapshots);
+  absl::StatusOr<VolumeInfoAnswer> info =
+      session.admin.Call(&Admin::StubInterface::VolumeInfo, request);
+  if (!info.ok()) return info.status();
+  VolumeListAnswer one;
+  *one.add_volumes() = *std::move(info);
+  return one;
+}
+
+// As StorPool's VolumesSpace and SnapshotsSpace; null unless it is asked for.
+absl::StatusOr<json::Json> DataOf(Session& session, const std::string& name, bool snapshots,
+                                  const SpaceListAnswer& space) {
+  if (session.options.form != Form::kJson) return json::Json();
+  const absl::StatusOr<VolumeListAnswer> described = Described(session, name, snapshots);
+  if (!described.ok()) return described.status();
+  return json::SpaceOf(*described, space);
+}
+
 absl::StatusOr<Output> Space(Session& session, const std::string& name, bool snapshots) {
   SpaceListRequest request;
   request.set_snapshots(snapshots);
@@ -17,18 +47,17 @@ absl::StatusOr<Output> Space(Session& session, const std::string& name, bool sna
   const absl::StatusOr<SpaceListAnswer> answer =
       session.admin.Call(&Admin::StubInterface::SpaceList, request);
   if (!answer.ok()) return answer.status();
+  const absl::StatusOr<json::Json> data = DataOf(session, name, snapshots, *answer);
+  if (!data.ok()) return data.status();
   Table table({{snapshots ? "snapshot" : "volume"},
                {"size", Align::kRight},
                {"stored", Align::kRight},
                {"used", Align::kRight},
                {"on disk", Align::kRight},
                {"globalId", Align::kLeft, false, Table::Shown::kPrograms}});
-  json::Json data = json::Json::array();
   uint64_t size = 0, stored = 0, used = 0, raw = 0;
   for (const SpaceListAnswer::One& one : answer->all()) {
-    data.push_back(json::JsonOf(one));
-    table.AddRow({one.name().empty() ? "~" + one.global_id() : one.name(),
-                  SizeCell(one.size_bytes()), SizeCell(one.stored_bytes()),
+    table.AddRow({one.name(), SizeCell(one.size_bytes()), SizeCell(one.stored_bytes()),
                   SizeCell(one.space_used_bytes()), SizeCell(one.raw_bytes()), one.global_id()});
     size += one.size_bytes();
     stored += one.stored_bytes();
@@ -38,10 +67,10 @@ absl::StatusOr<Output> Space(Session& session, const std::string& name, bool sna
   const char* what = snapshots ? " snapshot" : " volume";
   table.AddTotals({absl::StrCat(answer->all_size(), what, answer->all_size() == 1 ? "" : "s"),
                    FormatSize(size), FormatSize(stored), FormatSize(used), FormatSize(raw), ""});
-  return Output{.data = data,
+  return Output{.data = *data,
                 .generation = answer->generation(),
                 .table = table,
-                .text = NotCounted(answer->missing())};
+                .missing = answer->missing()};
 }
 
 absl::StatusOr<Output> Volumes(Session& session, const Arguments& arguments) {

@@ -21,8 +21,6 @@ absl::StatusOr<TemplateListAnswer> Templates(Session& session, const std::string
 }
 
 absl::StatusOr<Output> List(Session& session, const Arguments&) {
-  const absl::StatusOr<uint64_t> generation = GenerationForJson(session);
-  if (!generation.ok()) return generation.status();
   const absl::StatusOr<TemplateListAnswer> answer = Templates(session, "");
   if (!answer.ok()) return answer.status();
   Table table({{"template"},
@@ -45,12 +43,10 @@ absl::StatusOr<Output> List(Session& session, const Arguments&) {
                   BandwidthCell(t.limits()), info.parent_name(), absl::StrCat(info.volumes()),
                   SizeCell(info.free_bytes())});
   }
-  return Output{.data = data, .generation = *generation, .table = table};
+  return Output{.data = data, .generation = answer->generation(), .table = table};
 }
 
 absl::StatusOr<Output> Status(Session& session, const Arguments& arguments) {
-  const absl::StatusOr<uint64_t> generation = GenerationForJson(session);
-  if (!generation.ok()) return generation.status();
   const absl::StatusOr<TemplateListAnswer> answer = Templates(session, arguments.Text("NAME"));
   if (!answer.ok()) return answer.status();
   Table table({{"template"},
@@ -79,7 +75,13 @@ absl::StatusOr<Output> Status(Session& session, const Arguments& arguments) {
                   SizeCell(info.place_head().free_bytes()), SizeCell(info.place_all().free_bytes()),
                   SizeCell(info.place_tail().free_bytes())});
   }
-  return Output{.data = data, .generation = *generation, .table = table};
+  return Output{.data = data, .generation = answer->generation(), .table = table};
+}
+
+// "-" is none.
+std::string ParentOf(const Arguments& arguments) {
+  const std::string parent = arguments.Text("parent");
+  return parent == kNoLimit ? "" : parent;
 }
 
 absl::StatusOr<Output> Create(Session& session, const Arguments& arguments) {
@@ -90,7 +92,7 @@ absl::StatusOr<Output> Create(Session& session, const Arguments& arguments) {
   request.set_place_head(arguments.Text("placeHead"));
   request.set_place_tail(arguments.Text("placeTail"));
   request.set_size_bytes(arguments.Number("size"));
-  request.set_parent(arguments.Text("parent"));
+  request.set_parent(ParentOf(arguments));
   if (const auto limits = GivenLimits(arguments)) {
     request.mutable_limits()->set_iops(limits->iops());
     request.mutable_limits()->set_bandwidth_bytes(limits->bandwidth_bytes());
@@ -109,10 +111,7 @@ TemplateUpdateRequest UpdateRequest(const Arguments& arguments) {
   if (arguments.Has("placeTail")) request.set_place_tail(arguments.Text("placeTail"));
   if (arguments.Has("size")) request.set_size_bytes(arguments.Number("size"));
   if (const auto limits = GivenLimits(arguments)) *request.mutable_limits() = *limits;
-  if (arguments.Has("parent")) {
-    const std::string parent = arguments.Text("parent");
-    request.set_parent(parent == kNoLimit ? "" : parent);
-  }
+  if (arguments.Has("parent")) request.set_parent(ParentOf(arguments));
   request.set_propagate(arguments.Has("propagate"));
   return request;
 }

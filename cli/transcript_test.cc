@@ -133,6 +133,49 @@ TEST_F(Transcript, AnUnhealthyClusterSaysWhy) {
             "  64 chains of template three lack a mirror: disks 301\n");
 }
 
+TEST_F(Transcript, StatusSaysWhatWasAlarmingInTheLastDay) {
+  admin_.alarms = 12;
+  admin_.alarm_minutes = 60;
+  ASSERT_EQ(RunArguments({"status"}), kOk) << err_.str();
+  const std::string text = out_.str();
+  EXPECT_NE(text.find("up, 1 volumes\n"
+                      "  alarm: 2026-11-18 01:06:40 node 3: disk 301 failed: attempt 3\n"),
+            std::string::npos)
+      << text;
+  EXPECT_TRUE(
+      text.ends_with("  alarm: 2026-11-18 10:06:40 node 3: disk 301 failed: attempt 12\n"
+                     "  and 2 alarms before; status -j has all\n"))
+      << text;
+  EXPECT_EQ(std::ranges::count(text, '\n'), 12);
+  ASSERT_EQ(RunArguments({"-j", "status"}), kOk);
+  EXPECT_NE(out_.str().find("{\"time\":1794996400,\"from\":\"node 3\",\"text\":\"disk 301 failed: "
+                            "attempt 12\"}]"),
+            std::string::npos)
+      << out_.str();
+  EXPECT_NE(out_.str().find("attempt 1\""), std::string::npos) << out_.str();
+  admin_.alarm_minutes = 24 * 60;
+  ASSERT_EQ(RunArguments({"status"}), kOk);
+  EXPECT_EQ(out_.str().find("alarm"), std::string::npos) << out_.str();
+}
+
+TEST_F(Transcript, CountsThatLackSomethingSaySoInEveryForm) {
+  admin_.not_counted = "node 2 did not answer";
+  const std::string line = "not everything stored is counted: node 2 did not answer\n";
+  for (const char* words :
+       {"volume usedSpace", "snapshot space", "volume status", "volume db1 status"}) {
+    ASSERT_EQ(RunArguments({words}), kOk) << words;
+    EXPECT_TRUE(out_.str().ends_with(line)) << out_.str();
+    EXPECT_EQ(err_.str(), "") << words;
+    ASSERT_EQ(RunArguments({"-j", words}), kOk) << words;
+    EXPECT_TRUE(out_.str().ends_with("],\"missing\":\"node 2 did not answer\"}\n")) << out_.str();
+    for (const char* form : {"-c", "-r"}) {
+      ASSERT_EQ(RunArguments({form, words}), kOk) << words;
+      EXPECT_EQ(out_.str().find("not everything"), std::string::npos) << out_.str();
+      EXPECT_EQ(err_.str(), line) << words;
+    }
+  }
+}
+
 TEST_F(Transcript, ABackupIsAFileThatIsNeverOverwritten) {
   const std::string path = testing::TempDir() + "/back up";
   std::remove(path.c_str());

@@ -4,7 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "cli/commands.h"
 #include "cli/policy.h"
-#include "lib/json/changes.h"
+#include "lib/json/volumes.h"
 
 namespace storpool::cli {
 namespace {
@@ -51,10 +51,7 @@ absl::StatusOr<Output> Create(Session& session, const Arguments& arguments) {
   const absl::StatusOr<VolumeCreateAnswer> answer =
       session.admin.Call(&Admin::StubInterface::VolumeCreate, CreateRequest(arguments));
   if (!answer.ok()) return answer.status();
-  json::Json data = json::JsonOfChange(answer->generation(), answer->info());
-  data["name"] = answer->name();
-  data["globalId"] = answer->global_id();
-  return Output{.data = data,
+  return Output{.data = json::JsonOf(*answer),
                 .generation = answer->generation(),
                 .text = absl::StrCat("OK\nvolume ", answer->name(), " is ~", answer->global_id(),
                                      "\n", answer->info(), answer->info().empty() ? "" : "\n")};
@@ -72,6 +69,7 @@ absl::StatusOr<Output> Update(Session& session, const Arguments& arguments) {
 absl::StatusOr<Output> CreateOrUpdate(Session& session, const Arguments& arguments) {
   VolumeInfoRequest request;
   request.set_name(arguments.Text("NAME"));
+  request.set_snapshot(false);
   const absl::StatusOr<VolumeInfoAnswer> there =
       session.admin.Call(&Admin::StubInterface::VolumeInfo, request);
   const bool only_create = arguments.Has("parent") || arguments.Has("baseOn");
@@ -128,6 +126,12 @@ absl::StatusOr<Output> RebaseSnapshot(Session& session, const Arguments& argumen
   return Rebase(session, arguments, true);
 }
 
+Parameter ReuseServer() {
+  return {.word = "reuseServer",
+          .kind = Kind::kFlag,
+          .help = "StorPool's; accepted. Mirrors are on different nodes always."};
+}
+
 // Of create and update both, with help of their own.
 std::vector<Parameter> Common(std::string_view size, const PlacementHelp& placement) {
   return Joined(
@@ -135,7 +139,7 @@ std::vector<Parameter> Common(std::string_view size, const PlacementHelp& placem
         {.word = "template", .value = "TEMPLATE", .help = "How it is kept; see template list."}},
        PlacementParameters(placement),
        LimitParameters(),
-       {TagParameter()}});
+       {TagParameter(), ReuseServer()}});
 }
 
 std::vector<Parameter> OnlyCreate() {
@@ -143,12 +147,6 @@ std::vector<Parameter> OnlyCreate() {
            .value = "SNAPSHOT",
            .help = "A clone of this snapshot: it holds what that holds, at once."},
           {.word = "baseOn", .value = "VOLUME", .help = "A clone of what this volume holds now."}};
-}
-
-Parameter ReuseServer() {
-  return {.word = "reuseServer",
-          .kind = Kind::kFlag,
-          .help = "StorPool's; accepted. Mirrors are on different nodes always."};
 }
 
 std::vector<Parameter> OnlyUpdate() {
@@ -169,7 +167,8 @@ Command RebaseCommand(std::string_view pattern, std::string_view what, std::stri
           .values = {{.word = "SNAPSHOT",
                       .value = "SNAPSHOT",
                       .help = "base, which is also meant if nothing is said: of all its parents. "
-                              "Another ancestor is refused."}},
+                              "Another ancestor is refused.",
+                      .choices = {kBase}}},
           .details = details,
           .run = run};
 }
@@ -184,8 +183,7 @@ std::vector<Command> VolumeChangeCommands() {
            Joined({Common("A multiple of 512 bytes, such as 100G; else the parent's or the "
                           "template's.",
                           kOfNewVolume),
-                   OnlyCreate(),
-                   {ReuseServer()}}),
+                   OnlyCreate()}),
        .details = "NAME has up to 199 letters, digits, and _ - . : It is refused if there is one. "
                   "What is not said is as the template, or the parent, has it.",
        .example = "volume db1 create size 100G template hybrid",

@@ -16,8 +16,6 @@ using Align = Table::Align;
 using Shown = Table::Shown;
 
 absl::StatusOr<Output> List(Session& session, const Arguments&) {
-  const absl::StatusOr<uint64_t> generation = GenerationForJson(session);
-  if (!generation.ok()) return generation.status();
   const absl::StatusOr<VolumeListAnswer> answer =
       session.admin.Call(&Admin::StubInterface::VolumeList, VolumeListRequest());
   if (!answer.ok()) return answer.status();
@@ -39,12 +37,12 @@ absl::StatusOr<Output> List(Session& session, const Arguments&) {
     data.push_back(json::JsonOf(info));
     const Volume& volume = info.volume();
     const storpool::Table& t = info.table();
-    table.AddRow({NameOf(volume), SizeCell(volume.size_bytes()), absl::StrCat(t.replication()),
+    table.AddRow({volume.name(), SizeCell(volume.size_bytes()), absl::StrCat(t.replication()),
                   t.place_head(), t.place_all(), t.place_tail(), IopsCell(volume.limits()),
-                  BandwidthCell(volume.limits()), ParentOf(info), volume.template_name(),
+                  BandwidthCell(volume.limits()), info.parent_name(), volume.template_name(),
                   info.migrating() ? "M" : "", TagsText(volume.tags()), volume.global_id()});
   }
-  return Output{.data = data, .generation = *generation, .table = table};
+  return Output{.data = data, .generation = answer->generation(), .table = table};
 }
 
 absl::StatusOr<Output> Info(Session& session, const Arguments& arguments) {
@@ -52,7 +50,7 @@ absl::StatusOr<Output> Info(Session& session, const Arguments& arguments) {
 }
 
 absl::StatusOr<Output> Describe(Session& session, const Arguments& arguments) {
-  return DescribeOutput(session, arguments.Text("NAME"));
+  return DescribeOutput(session, arguments.Text("NAME"), false);
 }
 
 }  // namespace

@@ -5,7 +5,6 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "cli/commands.h"
-#include "cli/objects.h"
 #include "cli/policy.h"
 #include "lib/base/size.h"
 #include "lib/json/volumes.h"
@@ -27,17 +26,14 @@ struct Space {
   }
 };
 
-// What they hold; with a name, of the only one. Metadata asks the nodes for it, which takes a
-// moment.
-absl::StatusOr<Space> SpaceOf(Session& session, const std::string& name,
-                              const VolumeStatusAnswer& status) {
+// What they hold. Metadata asks the nodes for it, which takes a moment.
+absl::StatusOr<Space> SpaceOf(Session& session, const VolumeStatusRequest& of) {
   Space space;
-  const bool snapshot = !status.volumes().empty() && status.volumes(0).snapshot();
   for (const bool snapshots : {false, true}) {
-    if (!name.empty() && snapshots != snapshot) continue;  // a name is of one kind only
+    if (of.has_snapshot() && of.snapshot() != snapshots) continue;
     SpaceListRequest request;
     request.set_snapshots(snapshots);
-    if (!name.empty()) request.add_names(name);
+    if (!of.name().empty()) request.add_names(of.name());
     const absl::StatusOr<SpaceListAnswer> answer =
         session.admin.Call(&Admin::StubInterface::SpaceList, request);
     // An older metadata daemon counts nothing.
@@ -64,17 +60,29 @@ std::string WorkText(const VolumeStatus& status) {
 struct Sums {
   uint64_t size = 0, stored = 0, raw = 0, syncing = 0;
   int all = 0, up = 0;
+};
+
+struct Summary {
+  Sums volumes, snapshots;
   uint32_t chains_to_move = 0;
   std::string work;     // of each that has some
   std::string reasons;  // lines
   bool goes_on = false;
 
-  void Add(const VolumeStatus& status) {
-    size += status.size_bytes();
-    syncing += status.syncing_bytes();
+  int All() const { return volumes.all + snapshots.all; }
+  int Up() const { return volumes.up + snapshots.up; }
+
+  void Add(const VolumeStatus& status, const SpaceListAnswer::One* held) {
+    Sums& sums = status.snapshot() ? snapshots : volumes;
+    sums.size += status.size_bytes();
+    sums.syncing += status.syncing_bytes();
+    ++sums.all;
+    if (status.status() == "up") ++sums.up;
+    if (held != nullptr) {
+      sums.stored += held->stored_bytes();
+      sums.raw += held->raw_bytes();
+    }
     chains_to_move += status.chains_to_move();
-    ++all;
-    if (status.status() == "up") ++up;
     if (!status.work().empty()) absl::StrAppend(&work, "; ", status.name(), " ", WorkText(status));
     if (!status.reason().empty()) {
       absl::StrAppend(&reasons, status.name(), ": ", status.reason(), "\n");
@@ -84,7 +92,8 @@ struct Sums {
   }
 
   std::string Progress() const {
-    std::string text = absl::StrCat(up, " of ", all, " up");
+    const uint64_t syncing = volumes.syncing + snapshots.syncing;
+    std::string text = absl::StrCat(Up(), " of ", All(), " up");
     if (syncing > 0) absl::StrAppend(&text, "; syncing, ", FormatSize(syncing), " left");
     if (chains_to_move > 0) absl::StrAppend(&text, "; ", chains_to_move, " chains to move");
     return text + work;
@@ -115,23 +124,28 @@ Table StatusTable() {
                 {"reason", Align::kLeft, false, Shown::kPrograms}});
 }
 
-void AddRow(const VolumeStatus& status, const Space& space, Table& table, Sums& sums) {
-  const SpaceListAnswer::One* held = space.Of(status);
+void AddRow(const VolumeStatus& status, const SpaceListAnswer::One* held, Table& table) {
   Cell allocated = "-", stored = "-", raw = "-";
   if (held != nullptr) {
     allocated = AllocatedPercent(held->stored_bytes(), status.size_bytes());
     stored = SizeCell(held->stored_bytes());
     raw = SizeCell(held->raw_bytes());
-    sums.stored += held->stored_bytes();
-    sums.raw += held->raw_bytes();
   }
-  const std::string name = status.name().empty() ? "~" + status.global_id() : status.name();
-  table.AddRow({name, SizeCell(status.size_bytes()), absl::StrCat(status.replication()),
+  table.AddRow({status.name(), SizeCell(status.size_bytes()), absl::StrCat(status.replication()),
                 TagsText(status.tags()), allocated, stored, raw,
                 status.syncing_bytes() == 0 ? Cell("-", "0") : SizeCell(status.syncing_bytes()),
                 absl::StrJoin(status.missing_disks(), " "), status.status(), WorkText(status),
                 Flags(status), absl::StrJoin(status.down_disks(), " "), status.global_id(),
                 status.reason()});
+}
+
+void AddTotals(const std::string& what, const Sums& sums, bool counted, Table& table) {
+  table.AddTotals({absl::StrCat(sums.all, " ", what, sums.all == 1 ? "" : "s"),
+                   FormatSize(sums.size), "", "",
+                   counted ? AllocatedPercent(sums.stored, sums.size) : "-",
+                   counted ? FormatSize(sums.stored) : "-", counted ? FormatSize(sums.raw) : "-",
+                   sums.syncing == 0 ? "-" : FormatSize(sums.syncing), "",
+                   absl::StrCat(sums.up, " up"), "", "", "", "", ""});
 }
 
 std::vector<Term> Terms() {
@@ -150,54 +164,60 @@ std::vector<Term> Terms() {
           {"drives down", "Disks that are not up, and that it waits for."}};
 }
 
-absl::StatusOr<Output> OfAll(Session& session, const Arguments&) {
-  return StatusOutput(session, "", session.options.watch);
-}
-
-absl::StatusOr<Output> Quick(Session& session, const Arguments&) {
-  return StatusOutput(session, "", true);
-}
-
-absl::StatusOr<Output> OfOne(Session& session, const Arguments& arguments) {
-  return StatusOutput(session, arguments.Text("NAME"), session.options.watch);
-}
-
-}  // namespace
-
-absl::StatusOr<Output> StatusOutput(Session& session, const std::string& name, bool quick) {
-  const absl::StatusOr<uint64_t> generation = GenerationForJson(session);
-  if (!generation.ok()) return generation.status();
-  VolumeStatusRequest request;
-  request.set_name(name);
+absl::StatusOr<Output> Status(Session& session, const VolumeStatusRequest& request, bool quick) {
   const absl::StatusOr<VolumeStatusAnswer> answer =
       session.admin.Call(&Admin::StubInterface::VolumeStatus, request);
   if (!answer.ok()) return answer.status();
   absl::StatusOr<Space> space = Space();
-  if (!quick) space = SpaceOf(session, name, *answer);
+  if (!quick) space = SpaceOf(session, request);
   if (!space.ok()) return space.status();
   Table table = StatusTable();
   json::Json data = json::Json::array();
-  Sums sums;
+  Summary summary;
   for (const VolumeStatus& status : answer->volumes()) {
-    data.push_back(json::JsonOf(status, space->Of(status)));
-    sums.Add(status);
-    AddRow(status, *space, table, sums);
+    const SpaceListAnswer::One* held = space->Of(status);
+    data.push_back(json::JsonOf(status, held));
+    summary.Add(status, held);
+    AddRow(status, held, table);
   }
   const bool counted = !space->by_id.empty();
-  table.AddTotals({absl::StrCat(sums.all, sums.all == 1 ? " volume" : " volumes"),
-                   FormatSize(sums.size), "", "",
-                   counted ? AllocatedPercent(sums.stored, sums.size) : "-",
-                   counted ? FormatSize(sums.stored) : "-", counted ? FormatSize(sums.raw) : "-",
-                   sums.syncing == 0 ? "-" : FormatSize(sums.syncing), "",
-                   absl::StrCat(sums.up, " up"), "", "", "", "", ""});
+  const Sums &volumes = summary.volumes, &snapshots = summary.snapshots;
+  if (volumes.all > 0 || snapshots.all == 0) AddTotals("volume", volumes, counted, table);
+  if (snapshots.all > 0) AddTotals("snapshot", snapshots, counted, table);
   return Output{.data = data,
-                .generation = *generation,
+                .generation = answer->generation(),
                 .table = table,
-                .text = sums.reasons + NotCounted(space->missing),
-                .work_goes_on = sums.goes_on,
-                .all_well = sums.up == sums.all,
-                .progress = sums.Progress()};
+                .text = summary.reasons,
+                .missing = space->missing,
+                .work_goes_on = summary.goes_on,
+                .all_well = summary.Up() == summary.All(),
+                .progress = summary.Progress()};
 }
+
+absl::StatusOr<Output> OfAll(Session& session, const Arguments&) {
+  return Status(session, VolumeStatusRequest(), session.options.watch);
+}
+
+absl::StatusOr<Output> Quick(Session& session, const Arguments&) {
+  return Status(session, VolumeStatusRequest(), true);
+}
+
+absl::StatusOr<Output> OfOne(Session& session, const Arguments& arguments, bool snapshot) {
+  VolumeStatusRequest request;
+  request.set_name(arguments.Text("NAME"));
+  request.set_snapshot(snapshot);
+  return Status(session, request, session.options.watch);
+}
+
+absl::StatusOr<Output> OfVolume(Session& session, const Arguments& arguments) {
+  return OfOne(session, arguments, false);
+}
+
+absl::StatusOr<Output> OfSnapshot(Session& session, const Arguments& arguments) {
+  return OfOne(session, arguments, true);
+}
+
+}  // namespace
 
 std::vector<Command> VolumeStatusCommands() {
   return {
@@ -216,11 +236,11 @@ std::vector<Command> VolumeStatusCommands() {
       {.pattern = "volume NAME status",
        .summary = "Show how one volume is",
        .may_watch = true,
-       .run = OfOne},
+       .run = OfVolume},
       {.pattern = "snapshot NAME status",
        .summary = "Show how one snapshot is",
        .may_watch = true,
-       .run = OfOne},
+       .run = OfSnapshot},
   };
 }
 

@@ -182,6 +182,7 @@ Walk::Next Walk::WhatIsNext() const {
   const Candidate* with_value = WithValue();
   if (with_value != nullptr) {
     next.placeholder = PlaceholderName(with_value->pattern[depth_]);
+    next.choices = ValueOf(*with_value->command, next.placeholder).choices;
     if (!IsRepeated(with_value->pattern[depth_])) next.same = given_.Text(next.placeholder);
     if (MustBeGiven(with_value->pattern[depth_])) return next;
   }

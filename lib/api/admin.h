@@ -78,7 +78,8 @@ class Admin {
 
   // Answers when the client has the volume (its device is named), unless no_wait.
   void Call(const AttachRequest& request, Done<AttachAnswer> done);
-  // Answers when it is gone; a plain detach that the client refuses is `busy`.
+  // Answers when it is gone; a plain detach that the client refuses is `busy`, and one that waits
+  // for a client which has been down for kClientReturnMs.
   void Call(const DetachRequest& request, Done<ChangeAnswer> done);
   void Call(const AttachListRequest& request, Done<AttachListAnswer> done);
   void Call(const ReassignRequest& request, Done<ChangeAnswer> done);
@@ -94,14 +95,20 @@ class Admin {
  private:
   const metadata::State& state() const { return leader_.state(); }
   const metadata::LiveView& live() const { return leader_.live(); }
+  uint64_t generation() const { return state().cluster().generation(); }
   void Change(metadata::Command command, Done<ChangeAnswer> done);
+  // `name`, of the kind that the request asks for, if it does.
+  template <class Request>
+  absl::StatusOr<Volume> Find(const std::string& name, const Request& request) const;
   // By name; those without one first, by id.
   std::vector<const Volume*> ByName(bool snapshots) const;
   const Volume* ParentOf(const Volume& volume) const;
   VolumeInfoAnswer Describe(const Volume& volume) const;
   void DescribeSnapshot(const Volume& snapshot, VolumeInfoAnswer& info) const;
-  // When an operation on snapshots is over, done or given up; 0: at once.
-  void AfterOperation(uint64_t operation, absl::AnyInvocable<void()> then);
+  // When an operation on snapshots is over, done or given up; 0: at once. kCancelled if `caller`
+  // has gone before.
+  void AfterOperation(uint64_t operation, metadata::Caller caller,
+                      absl::AnyInvocable<void(absl::Status)> then);
   absl::Status FailureOf(uint64_t operation) const;
   // A time that is asked for as an age becomes one of the wall clock (0: never).
   template <class Request>
@@ -111,6 +118,12 @@ class Admin {
   const env::Clock& clock_;
   Self self_;
 };
+
+template <class Request>
+absl::StatusOr<Volume> Admin::Find(const std::string& name, const Request& request) const {
+  return request.has_snapshot() ? state().FindVolume(name, request.snapshot())
+                                : state().FindVolume(name);
+}
 
 template <class Request>
 absl::Status Admin::ResolveDeleteTime(Request& request) const {

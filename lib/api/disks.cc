@@ -14,7 +14,10 @@ void Admin::Call(const DiskListRequest&, Done<DiskListAnswer> done) {
     DiskInfo* info = answer.add_disks();
     *info->mutable_disk() = record.disk();
     const uint32_t disk = record.disk().id();
-    if (record.disk().state() != Disk::UP) info->set_left_generation(record.left_generation());
+    if (record.disk().state() != Disk::UP) {
+      info->set_left_generation(record.left_generation());
+      info->set_down_since_seconds(record.down_since_seconds());
+    }
     if (const Node* node = state().FindNode(record.disk().node())) {
       info->set_node_name(node->name());
     }
@@ -43,6 +46,7 @@ void Admin::Call(const DiskListRequest&, Done<DiskListAnswer> done) {
       }
     }
   }
+  answer.set_generation(generation());
   done(std::move(answer));
 }
 
@@ -55,7 +59,7 @@ void Admin::Call(const DiskForgetRequest& request, Done<ChangeAnswer> done) {
 void Admin::Call(const DiskEjectRequest& request, Done<ChangeAnswer> done) {
   metadata::Command command;
   command.mutable_eject_disk()->set_disk(request.disk());
-  command.mutable_eject_disk()->set_readmit(request.readmit());
+  command.mutable_eject_disk()->set_bring_back(request.bring_back());
   command.mutable_eject_disk()->set_now_seconds(clock_.WallSeconds());
   Change(std::move(command), std::move(done));
 }
@@ -78,6 +82,7 @@ void Admin::Call(const PlacementGroupListRequest& request, Done<PlacementGroupLi
     return done(metadata::ObjectDoesNotExist(
         absl::StrCat("there is no placementGroup ", request.name(), "; see placementGroup list")));
   }
+  answer.set_generation(generation());
   done(std::move(answer));
 }
 

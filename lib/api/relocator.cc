@@ -6,6 +6,7 @@
 
 #include "lib/api/admin.h"
 #include "lib/metadata/relocation.h"
+#include "lib/metadata/volume_parts.h"
 
 namespace storpool::api {
 namespace {
@@ -32,7 +33,7 @@ void AddLayerTasks(const metadata::Leader& leader, TaskListAnswer& answer) {
     const metadata::LineProgress::Work work = leader.lines().WorkOn(line);
     Task& task = *answer.add_tasks();
     task.set_kind("delete");
-    task.set_name(snapshot->name());
+    task.set_name(metadata::NameOf(*snapshot));
     task.set_all(work.all);
     task.set_completed(work.all - work.left);
   }
@@ -41,7 +42,7 @@ void AddLayerTasks(const metadata::Leader& leader, TaskListAnswer& answer) {
     if (fill.done() || volume == nullptr) continue;
     Task& task = *answer.add_tasks();
     task.set_kind("fill");
-    task.set_name(volume->name());
+    task.set_name(metadata::NameOf(*volume));
     task.set_all(fill.end());
     task.set_completed(fill.next());
   }
@@ -77,6 +78,7 @@ void Admin::Call(const RelocatorStatusRequest&, Done<RelocatorStatusAnswer> done
     }
   }
   for (const uint32_t disk : disks) answer.add_disks(disk);
+  answer.set_generation(generation());
   done(std::move(answer));
 }
 
@@ -89,7 +91,7 @@ void Admin::Call(const RelocatorSetRequest& request, Done<ChangeAnswer> done) {
 void Admin::Call(const RelocatorDisksRequest& request, Done<RelocatorDisksAnswer> done) {
   uint32_t table = 0;  // 0: all
   if (!request.volume().empty()) {
-    const absl::StatusOr<Volume> volume = state().FindVolume(request.volume());
+    const absl::StatusOr<Volume> volume = Find(request.volume(), request);
     if (!volume.ok()) return done(volume.status());
     table = state().FindLine(volume->lineage())->table();
   }
@@ -124,6 +126,7 @@ void Admin::Call(const RelocatorDisksRequest& request, Done<RelocatorDisksAnswer
   }
   RelocatorDisksAnswer answer;
   for (auto& [id, one] : all) *answer.add_disks() = std::move(one);
+  answer.set_generation(generation());
   done(std::move(answer));
 }
 
@@ -149,6 +152,7 @@ void Admin::Call(const TaskListRequest&, Done<TaskListAnswer> done) {
   TaskListAnswer answer;
   for (auto& [key, task] : tasks) *answer.add_tasks() = std::move(task);
   AddLayerTasks(leader_, answer);
+  answer.set_generation(generation());
   done(std::move(answer));
 }
 

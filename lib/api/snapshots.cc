@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "lib/api/admin.h"
 #include "lib/metadata/errors.h"
+#include "lib/metadata/volume_parts.h"
 
 namespace storpool::api {
 
@@ -18,25 +19,28 @@ void Admin::Call(const SnapshotCreateRequest& request, Done<SnapshotCreateAnswer
   if (const absl::Status s = ResolveDeleteTime(*create.mutable_create()); !s.ok()) return done(s);
   auto created = [this, done = std::move(done)](absl::StatusOr<metadata::CommandResult> r) mutable {
     if (!r.ok()) return done(r.status());
-    AfterOperation(r->operation(), [this, r = *r, done = std::move(done)]() mutable {
+    metadata::Caller caller = done.caller();
+    auto report = [this, r = *r, done = std::move(done)](const absl::Status& waited) mutable {
+      if (!waited.ok()) return done(waited);
       SnapshotCreateAnswer answer;
       for (const uint64_t id : r.snapshots()) {
         const Volume* snapshot = state().FindVolume(id);
         if (snapshot == nullptr) return done(FailureOf(r.operation()));
         SnapshotCreateAnswer::One& one = *answer.add_snapshots();
         if (const Volume* volume = state().FindVolume(snapshot->on_volume())) {
-          one.set_volume(volume->name());
+          one.set_volume(metadata::NameOf(*volume));
           one.set_volume_global_id(volume->global_id());
         }
-        one.set_snapshot(snapshot->name());
+        one.set_snapshot(metadata::NameOf(*snapshot));
         one.set_snapshot_global_id(snapshot->global_id());
         one.set_snapshot_id(id);
         one.set_auto_name(snapshot->auto_name());
         one.set_pause_us(static_cast<uint64_t>(live().pause(id).nanos() / 1000));
       }
-      answer.set_generation(state().cluster().generation());
+      answer.set_generation(generation());
       done(std::move(answer));
-    });
+    };
+    AfterOperation(r->operation(), std::move(caller), std::move(report));
   };
   leader_.Propose(std::move(command), std::move(created));
 }
@@ -55,7 +59,7 @@ uint64_t StoredUpTo(const metadata::Leader::Space& space, uint64_t lineage, uint
 void AddSpace(const metadata::State& state, const metadata::Leader::Space& space,
               const Volume& volume, SpaceListAnswer& answer) {
   SpaceListAnswer::One& one = *answer.add_all();
-  one.set_name(state.Shown(volume).name());
+  one.set_name(metadata::NameOf(volume));
   one.set_global_id(volume.global_id());
   one.set_snapshot(volume.snapshot());
   one.set_size_bytes(volume.size_bytes());
@@ -97,17 +101,21 @@ void Admin::Call(const SpaceListRequest& request, Done<SpaceListAnswer> done) {
     if (request.snapshots()) continue;
     for (const uint64_t ancestor : state().Ancestors(lineage)) lineages.insert(ancestor);
   }
-  leader_.AskSpace(lineages, [this, wanted, done = std::move(done)](
-                                 const metadata::Leader::Space& space) mutable {
+  metadata::Caller caller = done.caller();
+  auto report = [this, wanted, done = std::move(done)](
+                    const absl::StatusOr<metadata::Leader::Space>& counted) mutable {
+    if (!counted.ok()) return done(counted.status());
+    const metadata::Leader::Space& space = *counted;
     SpaceListAnswer answer;
     for (const uint64_t id : wanted) {
       const Volume* volume = state().FindVolume(id);  // it may be gone by now
       if (volume != nullptr) AddSpace(state(), space, *volume, answer);
     }
     answer.set_missing(space.missing);
-    answer.set_generation(state().cluster().generation());
+    answer.set_generation(generation());
     done(std::move(answer));
-  });
+  };
+  leader_.AskSpace(lineages, std::move(report), std::move(caller));
 }
 
 }  // namespace storpool::api

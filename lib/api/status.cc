@@ -61,8 +61,11 @@ void AddDiskReasons(const metadata::State& state, const metadata::LiveView& live
             absl::StrCat("disk ", id, " is full: delete or trim something, or add disks"));
       }
     } else if (const Node* node = state.FindNode(disk.node()); node == nullptr || node->up()) {
-      answer.add_reasons(absl::StrCat("disk ", id, " is out: ", disk.state_reason(),
-                                      "; bring it back, or forget it: disk ", id, " forget"));
+      const std::string way = record.ejected_by_operator()
+                                  ? absl::StrCat("take it back: 'disk ", id, " return'")
+                                  : absl::StrCat("restart node ", disk.node(), ", which tests it");
+      answer.add_reasons(absl::StrCat("disk ", id, " is out: ", disk.state_reason(), "; ", way,
+                                      "; or forget it: 'disk ", id, " forget'"));
     }
   }
 }
@@ -95,14 +98,26 @@ void AddChainReasons(const metadata::State& state, const metadata::LiveView& liv
   }
 }
 
+void CountVolumes(const metadata::State& state, StatusAnswer& answer) {
+  for (const auto& [id, volume] : state.volumes()) {
+    if (volume.deleted()) continue;
+    if (volume.snapshot()) {
+      answer.set_snapshots(answer.snapshots() + 1);
+    } else {
+      answer.set_volumes(answer.volumes() + 1);
+    }
+  }
+}
+
 }  // namespace
 
 void Admin::Call(const StatusRequest&, Done<StatusAnswer> done) {
   StatusAnswer answer;
   answer.set_cluster_name(state().cluster().name());
   answer.set_cluster(state().cluster().uuid());
-  answer.set_generation(state().cluster().generation());
-  answer.set_volumes(static_cast<uint32_t>(state().volumes().size()));
+  answer.set_generation(generation());
+  CountVolumes(state(), answer);
+  for (const RaisedAlarm& alarm : live().alarms()) *answer.add_alarms() = alarm;
   AddNodeReasons(state(), answer);
   AddDiskReasons(state(), live(), answer);
   AddChainReasons(state(), live(), answer);
@@ -157,6 +172,7 @@ void Admin::Call(const ServiceListRequest&, Done<ServiceListAnswer> done) {
     service->set_version(facts.version);
     service->set_up_since_seconds(facts.up_since_seconds);
   }
+  answer.set_generation(generation());
   done(std::move(answer));
 }
 

@@ -7,6 +7,7 @@
 #include "lib/api/admin.h"
 #include "lib/metadata/errors.h"
 #include "lib/metadata/relocation.h"
+#include "lib/metadata/volume_parts.h"
 
 namespace storpool::api {
 namespace {
@@ -74,7 +75,7 @@ void AddVolumes(const metadata::State& state, TemplateInfo& info) {
     }
   }
   if (const Volume* parent = state.FindVolume(info.template_().parent())) {
-    info.set_parent_name(parent->name());
+    info.set_parent_name(metadata::NameOf(*parent));
   }
 }
 
@@ -95,6 +96,7 @@ void Admin::Call(const TemplateListRequest& request, Done<TemplateListAnswer> do
     return done(metadata::ObjectDoesNotExist(
         absl::StrCat("there is no template ", request.name(), "; see template list")));
   }
+  answer.set_generation(generation());
   done(std::move(answer));
 }
 

@@ -80,12 +80,12 @@ void Admin::Call(const VolumeStatusRequest& request, Done<VolumeStatusAnswer> do
     wanted = ByName(false);
     for (const Volume* snapshot : ByName(true)) wanted.push_back(snapshot);
   } else {
-    one = state().FindVolume(request.name());
+    one = Find(request.name(), request);
     if (!one.ok()) return done(one.status());
     wanted.push_back(&*one);
   }
   VolumeStatusAnswer answer;
-  answer.set_generation(state().cluster().generation());
+  answer.set_generation(generation());
   std::map<uint32_t, TableHealth> health;  // many volumes share a table
   for (const Volume* volume : wanted) {
     const Table& table = *state().FindTable(state().FindLine(volume->lineage())->table());
@@ -99,9 +99,10 @@ void Admin::Call(const VolumeStatusRequest& request, Done<VolumeStatusAnswer> do
 }
 
 void Admin::Call(const VolumeDescribeRequest& request, Done<VolumeDescribeAnswer> done) {
-  const absl::StatusOr<Volume> volume = state().FindVolume(request.name());
+  const absl::StatusOr<Volume> volume = Find(request.name(), request);
   if (!volume.ok()) return done(volume.status());
   VolumeDescribeAnswer answer;
+  answer.set_generation(generation());
   *answer.mutable_info() = Describe(*volume);
   for (const uint32_t raw : state().ChainsOfTable(state().FindLine(volume->lineage())->table())) {
     VolumeDescribeAnswer::Row& row = *answer.add_chains();

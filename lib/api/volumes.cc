@@ -40,7 +40,7 @@ const Volume* Admin::ParentOf(const Volume& volume) const {
 
 void Admin::DescribeSnapshot(const Volume& snapshot, VolumeInfoAnswer& info) const {
   const Volume* on = state().FindVolume(snapshot.on_volume());
-  info.set_on_volume(on == nullptr || on->name().empty() ? "-" : on->name());
+  info.set_on_volume(on == nullptr ? "-" : metadata::NameOf(*on));
   if (on == nullptr) info.mutable_volume()->set_on_volume(0);
   const bool newer = state().NextNewer(snapshot.lineage(), snapshot.layer()) != 0;
   info.set_children(state().Clones(snapshot.lineage(), snapshot.layer()) + (newer ? 1 : 0));
@@ -51,13 +51,10 @@ VolumeInfoAnswer Admin::Describe(const Volume& volume) const {
   *info.mutable_volume() = state().Shown(volume);
   *info.mutable_limits_in_force() = metadata::InForce(volume.limits(), volume.size_bytes());
   info.set_chunks(static_cast<uint32_t>((volume.size_bytes() + kChunkBytes - 1) / kChunkBytes));
-  if (const Template* t = state().FindTemplate(volume.template_id())) {
-    *info.mutable_template_() = *t;
-  }
   const Line* line = state().FindLine(volume.lineage());
   if (line != nullptr) *info.mutable_table() = *state().FindTable(line->table());
   if (const Volume* parent = ParentOf(volume)) {
-    info.set_parent_name(state().Shown(*parent).name());
+    info.set_parent_name(metadata::NameOf(*parent));
     info.set_parent_global_id(parent->global_id());
   }
   if (volume.snapshot()) {
@@ -74,14 +71,14 @@ VolumeInfoAnswer Admin::Describe(const Volume& volume) const {
 void Admin::Call(const VolumeListRequest&, Done<VolumeListAnswer> done) {
   VolumeListAnswer answer;
   for (const Volume* volume : ByName(false)) *answer.add_volumes() = Describe(*volume);
-  answer.set_generation(state().cluster().generation());
+  answer.set_generation(generation());
   done(std::move(answer));
 }
 
 void Admin::Call(const SnapshotListRequest& request, Done<VolumeListAnswer> done) {
   absl::StatusOr<Volume> volume;
   if (!request.volume().empty()) {
-    volume = state().FindVolume(request.volume());
+    volume = Find(request.volume(), request);
     if (!volume.ok()) return done(volume.status());
   }
   VolumeListAnswer answer;
@@ -89,23 +86,26 @@ void Admin::Call(const SnapshotListRequest& request, Done<VolumeListAnswer> done
     if (!request.volume().empty() && !state().IsAncestor(*snapshot, *volume)) continue;
     *answer.add_volumes() = Describe(*snapshot);
   }
-  answer.set_generation(state().cluster().generation());
+  answer.set_generation(generation());
   done(std::move(answer));
 }
 
 void Admin::Call(const VolumeInfoRequest& request, Done<VolumeInfoAnswer> done) {
-  absl::StatusOr<Volume> volume = state().FindVolume(request.name());
+  const absl::StatusOr<Volume> volume = Find(request.name(), request);
   if (!volume.ok()) return done(volume.status());
-  done(Describe(*volume));
+  VolumeInfoAnswer answer = Describe(*volume);
+  answer.set_generation(generation());
+  done(std::move(answer));
 }
 
-void Admin::AfterOperation(uint64_t operation, absl::AnyInvocable<void()> then) {
-  if (operation == 0) return then();
+void Admin::AfterOperation(uint64_t operation, metadata::Caller caller,
+                           absl::AnyInvocable<void(absl::Status)> then) {
+  if (operation == 0) return then(absl::OkStatus());
   leader_.WaitUntil(
       [operation](const metadata::State& s, const metadata::LiveView&) {
         return !s.operations().contains(operation);
       },
-      Duration(), [then = std::move(then)](absl::Status) mutable { then(); });
+      Duration(), std::move(then), std::move(caller));
 }
 
 absl::Status Admin::FailureOf(uint64_t operation) const {
@@ -119,18 +119,22 @@ void Admin::Call(const VolumeCreateRequest& request, Done<VolumeCreateAnswer> do
   metadata::Command command;
   *command.mutable_create_volume()->mutable_create() = request;
   command.mutable_create_volume()->set_now_seconds(clock_.WallSeconds());
-  auto created = [this, name = request.name(),
+  auto created = [this,
                   done = std::move(done)](absl::StatusOr<metadata::CommandResult> r) mutable {
     if (!r.ok()) return done(r.status());
-    // A clone of a volume that is attached comes with its snapshot, or not at all.
-    AfterOperation(r->operation(), [this, name, r = *r, done = std::move(done)]() mutable {
-      if (state().FindVolume(r.id()) == nullptr) return done(FailureOf(r.operation()));
+    metadata::Caller caller = done.caller();
+    auto report = [this, r = *r, done = std::move(done)](const absl::Status& waited) mutable {
+      if (!waited.ok()) return done(waited);
+      const Volume* volume = state().FindVolume(r.id());
+      if (volume == nullptr) return done(FailureOf(r.operation()));
       VolumeCreateAnswer answer;
-      answer.set_name(name);
+      answer.set_name(metadata::NameOf(*volume));
       answer.set_global_id(r.global_id());
-      answer.set_generation(state().cluster().generation());
+      answer.set_generation(generation());
       done(std::move(answer));
-    });
+    };
+    // A clone of a volume that is attached comes with its snapshot, or not at all.
+    AfterOperation(r->operation(), std::move(caller), std::move(report));
   };
   leader_.Propose(std::move(command), std::move(created));
 }

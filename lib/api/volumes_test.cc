@@ -2,56 +2,17 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "lib/api/admin.h"
-#include "lib/metadata/fake_cluster.h"
+#include "lib/api/api_fixture.h"
 
 namespace storpool::api {
 namespace {
 
 using metadata::ErrorName;
 
-class VolumesTest : public testing::Test {
- protected:
-  void SetUp() override {
-    cluster.Standard();
-    cluster.AddClient(1);
-    cluster.AddClient(2);
-    cluster.Run(Duration::Millis(200));
-    admin = std::make_unique<Admin>(cluster.leader(), cluster.reactor.clock(), Admin::Self());
-    VolumeCreateRequest create;
-    create.set_name("v");
-    create.set_template_name("t");
-    create.set_size_bytes(1 << 30);
-    ASSERT_TRUE((Call<VolumeCreateAnswer>(create)).ok());
-  }
-  template <class Answer, class Request>
-  absl::StatusOr<Answer> Call(const Request& request) {
-    std::optional<absl::StatusOr<Answer>> result;
-    admin->Call(request, [&](absl::StatusOr<Answer> r) { result = std::move(r); });
-    for (int i = 0; i < 100 && !result; ++i) cluster.Run(Duration::Millis(250));
-    if (!result) return absl::InternalError("no answer");
-    return *std::move(result);
-  }
-  void Attach(uint32_t client) {
-    AttachRequest attach;
-    attach.set_volume("v");
-    attach.set_client(client);
-    ASSERT_TRUE(Call<AttachAnswer>(attach).ok());
-  }
-  metadata::FakeCluster cluster;
-  std::unique_ptr<Admin> admin;
-};
-
-SnapshotCreateRequest SnapshotOf(const std::string& volume, const std::string& name) {
-  SnapshotCreateRequest request;
-  request.add_volumes()->set_volume(volume);
-  request.mutable_volumes(0)->set_name(name);
-  return request;
-}
+class VolumesTest : public ApiTest {};
 
 TEST_F(VolumesTest, ASnapshotOfAnAttachedVolumeIsAnsweredWhenItIsThere) {
   Attach(1);
@@ -104,7 +65,146 @@ TEST_F(VolumesTest, ACloneOfWhatAnAttachedVolumeHolds) {
   ASSERT_TRUE(Call<VolumeCreateAnswer>(create).ok());
   info.set_name("own");
   EXPECT_EQ(Call<VolumeInfoAnswer>(info)->table().replication(), 2u);
-  EXPECT_EQ(Call<VolumeInfoAnswer>(info)->template_().name(), "t");
+  EXPECT_EQ(Call<VolumeInfoAnswer>(info)->volume().template_name(), "t");
+}
+
+// Wherever one is shown, it is shown as it can be typed.
+TEST_F(VolumesTest, OneWithoutANameIsShownAsItIsFound) {
+  VolumeCreateRequest create;
+  create.set_template_name("t");
+  create.set_size_bytes(1 << 30);
+  const auto made = Call<VolumeCreateAnswer>(create);
+  ASSERT_TRUE(made.ok()) << made.status();
+  const std::string name = "~" + made->global_id();
+  EXPECT_EQ(made->name(), name);
+  EXPECT_EQ(Call<VolumeListAnswer>(VolumeListRequest())->volumes(0).volume().name(), name);
+  EXPECT_EQ(Call<SpaceListAnswer>(SpaceListRequest())->all(0).name(), name);
+  Attach(1, name);
+  const auto attached = Call<AttachListAnswer>(AttachListRequest());
+  EXPECT_EQ(attached->attachments(0).volume_name(), name);
+  EXPECT_EQ(attached->attachments(0).device(), "nbd://here/" + name);
+  const auto snapshot = Call<SnapshotCreateAnswer>(SnapshotOf(name, "s"));
+  ASSERT_TRUE(snapshot.ok()) << snapshot.status();
+  EXPECT_EQ(snapshot->snapshots(0).volume(), name);
+  VolumeInfoRequest info;
+  info.set_name("s");
+  EXPECT_EQ(Call<VolumeInfoAnswer>(info)->on_volume(), name);
+  VolumeStatusRequest status;
+  status.set_name(name);
+  EXPECT_EQ(Call<VolumeStatusAnswer>(status)->volumes(0).name(), name);
+}
+
+TEST_F(VolumesTest, AParentWithoutANameIsShownAsItIsFound) {
+  VolumeCreateRequest create;
+  create.set_template_name("t");
+  create.set_size_bytes(1 << 30);
+  const auto made = Call<VolumeCreateAnswer>(create);
+  ASSERT_TRUE(made.ok()) << made.status();
+  const std::string name = "~" + made->global_id();
+  VolumeFreezeRequest freeze;
+  freeze.set_name(name);
+  ASSERT_TRUE(Call<ChangeAnswer>(freeze).ok());
+  TemplateUpdateRequest update;
+  update.set_name("t");
+  update.set_parent(name);
+  ASSERT_TRUE(Call<ChangeAnswer>(update).ok());
+  const auto templates = Call<TemplateListAnswer>(TemplateListRequest());
+  EXPECT_EQ(templates->templates(0).parent_name(), name);
+  update.set_parent("");
+  ASSERT_TRUE(Call<ChangeAnswer>(update).ok());
+  create.set_name("c");
+  create.set_parent(name);
+  ASSERT_TRUE(Call<VolumeCreateAnswer>(create).ok());
+  VolumeInfoRequest info;
+  info.set_name("c");
+  EXPECT_EQ(Call<VolumeInfoAnswer>(info)->parent_name(), name);
+  VolumeDeleteRequest remove;
+  remove.set_name(name);
+  remove.set_snapshot(true);
+  ASSERT_TRUE(Call<ChangeAnswer>(remove).ok());
+  EXPECT_EQ(Call<VolumeInfoAnswer>(info)->parent_name(), "*" + name);
+}
+
+TEST_F(VolumesTest, WhoeverAsksForASnapshotGetsNoVolume) {
+  const std::string why = "snapshot 'v' does not exist: that is a volume";
+  VolumeInfoRequest info;
+  info.set_name("v");
+  info.set_snapshot(true);
+  const auto none = Call<VolumeInfoAnswer>(info);
+  EXPECT_EQ(ErrorName(none.status()), "objectDoesNotExist");
+  EXPECT_EQ(none.status().message(), why);
+  info.set_snapshot(false);
+  EXPECT_TRUE(Call<VolumeInfoAnswer>(info).ok());
+  VolumeDescribeRequest describe;
+  describe.set_name("v");
+  describe.set_snapshot(true);
+  EXPECT_EQ(Call<VolumeDescribeAnswer>(describe).status().message(), why);
+  VolumeStatusRequest status;
+  status.set_name("v");
+  status.set_snapshot(true);
+  EXPECT_EQ(Call<VolumeStatusAnswer>(status).status().message(), why);
+  SnapshotListRequest list;
+  list.set_volume("v");
+  list.set_snapshot(true);
+  EXPECT_EQ(Call<VolumeListAnswer>(list).status().message(), why);
+  RelocatorDisksRequest disks;
+  disks.set_volume("v");
+  disks.set_snapshot(true);
+  EXPECT_EQ(Call<RelocatorDisksAnswer>(disks).status().message(), why);
+}
+
+// Also when it was not the first of them that refused.
+TEST_F(VolumesTest, ASwapThatOneOfThemRefusesIsAnswered) {
+  Attach(2);
+  AttachRequest reader;
+  reader.set_volume("v");
+  reader.set_client(1);
+  reader.set_rights(READ_ONLY);
+  ASSERT_TRUE(Call<AttachAnswer>(reader).ok());
+  cluster.client(2).holds_open = "v";
+  ReassignRequest swap;
+  swap.add_entries()->set_volume("v");
+  swap.mutable_entries(0)->add_rw(1);
+  swap.mutable_entries(0)->add_ro(2);
+  EXPECT_EQ(Call<ChangeAnswer>(swap).status().message(), "is open at here");
+}
+
+// Keeps how the call ended.
+template <class Answer>
+Done<Answer> Into(absl::Status& status, const metadata::Caller& caller) {
+  return Done<Answer>([&status](absl::StatusOr<Answer> r) { status = r.status(); }, caller);
+}
+
+// Metadata that is to stop waits for what its callers still wait for.
+TEST_F(VolumesTest, WhatACallerWaitsForEndsWhenItGoes) {
+  Attach(1);
+  VolumeCreateRequest other;
+  other.set_name("w");
+  other.set_template_name("t");
+  other.set_size_bytes(1 << 30);
+  ASSERT_TRUE(Call<VolumeCreateAnswer>(other).ok());
+  AttachRequest attach;
+  attach.set_volume("w");
+  attach.set_client(1);
+  ASSERT_TRUE(Call<AttachAnswer>(attach).ok());
+  cluster.client(1).holds = false;
+  for (const uint32_t id : {1, 2, 3}) cluster.node(id).counts = false;
+  VolumeCreateRequest clone;
+  clone.set_name("c");
+  clone.set_base_on("w");
+  auto present = std::make_shared<const bool>();
+  const metadata::Caller caller(present);
+  absl::Status snapshot = absl::UnknownError(""), cloned = snapshot, space = snapshot;
+  admin->Call(SnapshotOf("v", "s"), Into<SnapshotCreateAnswer>(snapshot, caller));
+  admin->Call(clone, Into<VolumeCreateAnswer>(cloned, caller));
+  admin->Call(SpaceListRequest(), Into<SpaceListAnswer>(space, caller));
+  cluster.Run(Duration::Seconds(1));
+  for (const absl::Status* s : {&snapshot, &cloned, &space}) EXPECT_TRUE(absl::IsUnknown(*s)) << *s;
+  present.reset();
+  cluster.Run(Duration::Millis(500));
+  for (const absl::Status* s : {&snapshot, &cloned, &space}) {
+    EXPECT_TRUE(absl::IsCancelled(*s)) << *s;
+  }
 }
 
 TEST_F(VolumesTest, SpaceIsCountedAsFarAsItIsKnown) {
@@ -118,61 +218,6 @@ TEST_F(VolumesTest, SpaceIsCountedAsFarAsItIsKnown) {
   ASSERT_TRUE(part.ok()) << part.status();
   EXPECT_EQ(part->missing(), "node 2 did not answer");
   EXPECT_EQ(part->all(0).stored_bytes(), 2 * 4096u);
-}
-
-TEST_F(VolumesTest, TheStatusMissesOnlyWhoHasSomething) {
-  Attach(1);
-  cluster.client(2).Kill(true);
-  cluster.AddNode(4);
-  cluster.Run(Duration::Seconds(1));
-  cluster.node(4).Kill(true);
-  cluster.Run(Duration::Seconds(5));
-  EXPECT_FALSE(Call<StatusAnswer>(StatusRequest())->healthy());
-  DiskForgetRequest forget;
-  forget.set_disk(40);
-  ASSERT_TRUE(Call<ChangeAnswer>(forget).ok());
-  const auto well = Call<StatusAnswer>(StatusRequest());
-  ASSERT_TRUE(well.ok()) << well.status();
-  EXPECT_TRUE(well->healthy()) << well->summary();
-  EXPECT_EQ(well->clients(), 1u);
-  EXPECT_EQ(well->nodes(), 3u);
-  cluster.client(1).Kill(true);
-  cluster.Run(Duration::Seconds(5));
-  const auto missed = Call<StatusAnswer>(StatusRequest());
-  ASSERT_EQ(missed->reasons_size(), 1);
-  EXPECT_EQ(missed->reasons(0), "client 1 is down: start it, or look at its log");
-}
-
-TEST_F(VolumesTest, AMoveWaitsUntilTheVolumeIsThere) {
-  Attach(1);
-  ReassignRequest move;
-  move.set_wait(true);
-  move.add_entries()->set_volume("v");
-  move.mutable_entries(0)->set_detach_all(true);
-  move.mutable_entries(0)->add_rw(2);
-  ASSERT_TRUE(Call<ChangeAnswer>(move).ok());
-  const auto list = Call<AttachListAnswer>(AttachListRequest());
-  ASSERT_EQ(list->attachments_size(), 1);
-  EXPECT_EQ(list->attachments(0).client(), 2u);
-  EXPECT_FALSE(list->attachments(0).device().empty());
-  cluster.client(2).holds_open = "v";
-  move.mutable_entries(0)->set_rw(0, 1);
-  EXPECT_EQ(Call<ChangeAnswer>(move).status().message(), "is open at here");
-}
-
-TEST_F(VolumesTest, AClientIsUpdatingUntilItSaysWhatItHas) {
-  Attach(1);
-  ClientStatusRequest request;
-  request.set_client(1);
-  request.set_wait(true);
-  const auto settled = Call<ClientStatusAnswer>(request);
-  ASSERT_EQ(settled->clients_size(), 1);
-  EXPECT_EQ(settled->clients(0).status(), "ok");
-  EXPECT_EQ(settled->clients(0).generation(), settled->clients(0).client_generation());
-  cluster.client(1).Kill(true);
-  EXPECT_EQ(Call<ClientStatusAnswer>(request)->clients(0).status(), "down");
-  request.set_client(7);
-  EXPECT_EQ(ErrorName(Call<ClientStatusAnswer>(request).status()), "objectDoesNotExist");
 }
 
 // As StorPool's downDrives and missingDrives are told apart.
@@ -214,6 +259,10 @@ TEST_F(VolumesTest, StatusAndPlaces) {
   cluster.Run(Duration::Seconds(1));
   EXPECT_EQ(Call<VolumeStatusAnswer>(VolumeStatusRequest())->volumes(1).work(), "deleting");
   EXPECT_EQ(Call<VolumeStatusAnswer>(VolumeStatusRequest())->volumes(1).name(), "*s");
+  const auto tasks = Call<TaskListAnswer>(TaskListRequest());
+  ASSERT_EQ(tasks->tasks_size(), 1);
+  EXPECT_EQ(tasks->tasks(0).kind(), "delete");
+  EXPECT_EQ(tasks->tasks(0).name(), "*s");
   VolumeDescribeRequest describe;
   describe.set_name("v");
   const auto where = Call<VolumeDescribeAnswer>(describe);

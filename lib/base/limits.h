@@ -1,5 +1,7 @@
-// Every limit of libstorpool, in one file: what it bounds, its unit in its name, and why it has
-// that value. Relations between limits are static assertions, so that one cannot be changed alone.
+// The limits of libstorpool: all that bound users, and all that two folders agree on (those of the
+// JSON API are in api_limits.h). Each says what it bounds and why it has that value, with its unit
+// in its name; relations between limits are static assertions, so that one cannot be changed alone.
+// What only one file needs, as how long it rests or how much it remembers, stays in that file.
 #pragma once
 
 #include <cstddef>
@@ -73,9 +75,22 @@ inline constexpr size_t kNamedChainsPerFrame = 512;
 inline constexpr uint32_t kLayersMax = 16384;
 inline constexpr uint32_t kForeignParentsMax = 32;
 
-// Control.
+// Names, as StorPool's public clients validate them. Names of volumes, snapshots, templates and
+// tags, and values of tags:
 inline constexpr size_t kNameBytesMax = 199;
+inline constexpr size_t kGroupNameBytesMax = 127;       // of placement groups, and fault sets
+inline constexpr size_t kClusterNameBytesMax = 62;      // "location.cluster"
+inline constexpr size_t kDiskDescriptionBytesMax = 30;  // fits a column
+
+// Control: what metadata keeps in memory and hands out whole.
 inline constexpr uint32_t kAttachmentsPerClientMax = 1024;
+inline constexpr uint32_t kTagsPerVolumeMax = 256;
+inline constexpr uint32_t kVolumesPerGroupMax = 256;  // snapshots of one instant: all are held
+// The key-value store: StorPool's bound for names of buckets and keys; values are small things too.
+inline constexpr size_t kBucketNameBytesMax = 1023;
+inline constexpr size_t kBucketValueBytesMax = 64u << 10;
+inline constexpr size_t kBucketBytesMax = 1u << 20;
+inline constexpr size_t kBucketsMax = 4096;
 
 // NBD.
 inline constexpr uint32_t kNbdRequestBytesMax = 32u << 20;  // read or write; the customary maximum
@@ -107,6 +122,8 @@ inline constexpr int64_t kMemberRetryMs = 250;      // an unanswered question be
 inline constexpr int64_t kHeartbeatMs = 700;        // at rest, most of what a daemon does
 inline constexpr int64_t kEjectionMs = 3000;        // silence that names a node out (design 6.7)
 inline constexpr int64_t kRebuildDelayMs = 600000;  // before a lost member is replaced (design 6.8)
+// A detach waits so long for a client that is down: one that merely restarts is back by then.
+inline constexpr int64_t kClientReturnMs = 10000;
 
 static_assert(kBlocksPerChunk == 8192);
 static_assert(kRequestBlocksMax <= kBlocksPerChunk);

@@ -16,7 +16,7 @@ constexpr std::string_view kUnits = "KMGTP";
 absl::Status NotASize(std::string_view text, const char* why) {
   return absl::InvalidArgumentError(absl::StrCat(
       "\"", std::string(text), "\" is no size: ", why,
-      "; write a number of bytes, or one with K, M, G or T (binary units), such as 100G"));
+      "; write a number of bytes, or one with K, M, G, T or P (binary units), such as 100G"));
 }
 
 }  // namespace

@@ -25,6 +25,9 @@ TEST(Size, IsReadInBinaryUnits) {
        {"", "G", "-1", "1.5G", "2X", "2GG", "2iB", "1 G", "16384P", "18446744073709551616"}) {
     EXPECT_FALSE(ParseSize(text).ok()) << text;
   }
+  EXPECT_EQ(ParseSize("2X").status().message(),
+            "\"2X\" is no size: unknown unit; write a number of bytes, or one with K, M, G, T or P "
+            "(binary units), such as 100G");
 }
 
 TEST(Size, IsWrittenWithOneDecimalWhereItMatters) {

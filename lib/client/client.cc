@@ -21,10 +21,6 @@ block::Limits LimitsOf(const storpool::Volume& volume) {
           .bytes_per_second = times(volume.limits().bandwidth_bytes())};
 }
 
-const std::string& NameOf(const Attachment& attachment) {
-  return attachment.volume_name().empty() ? attachment.global_id() : attachment.volume_name();
-}
-
 }  // namespace
 
 Client::Client(ClientOptions options, env::Reactor& reactor, ChannelOpener& opener,
@@ -157,11 +153,11 @@ void Client::TakeNames(const AttachmentsSection& section) {
   std::vector<Attached*> renamed;
   for (const Attachment& attachment : section.attachments()) {
     const auto it = volumes_.find(VolumeId(attachment.volume()));
-    if (it == volumes_.end() || it->second.volume->name() == NameOf(attachment)) continue;
+    if (it == volumes_.end() || it->second.volume->name() == attachment.volume_name()) continue;
     log_.Log(env::LogLevel::kInfo, "client",
-             absl::StrCat("volume ", it->second.volume->name(), " is called ", NameOf(attachment),
-                          " now"));
-    it->second.volume->set_name(NameOf(attachment));
+             absl::StrCat("volume ", it->second.volume->name(), " is called ",
+                          attachment.volume_name(), " now"));
+    it->second.volume->set_name(attachment.volume_name());
     renamed.push_back(&it->second);
   }
   for (Attached* attached : renamed) {
@@ -213,7 +209,7 @@ void Client::Open(const Attachment& attachment, const storpool::Volume& descript
 
   identity.session = {VolumeId(attachment.volume()), options_.id,
                       Generation(attachment.generation())};
-  identity.name = NameOf(attachment);
+  identity.name = attachment.volume_name();
   identity.global_id = attachment.global_id();
   identity.read_only = attachment.rights() == READ_ONLY || attachment.snapshot();
   for (const Attachment::ChainFloor& floor : attachment.floors()) {

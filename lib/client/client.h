@@ -83,8 +83,6 @@ class Client final : private control::MetadataLink::Handler,
   bool registered() const { return registered_; }
   // "location.cluster", once registered.
   const std::string& cluster_name() const { return cluster_name_; }
-  // Requests and calls made so far: constant in steady state.
-  size_t objects_made() const { return calls_.objects() + requests_.objects(); }
 
  private:
   struct Attached {

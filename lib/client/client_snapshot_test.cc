@@ -145,13 +145,14 @@ TEST_F(ClientSnapshotTest, TheHoldOfAFormerSessionIsNotOurs) {
   EXPECT_EQ(client.FindVolume("disk1")->held_for(), 0u);
 }
 
-TEST_F(ClientSnapshotTest, AnUnnamedSnapshotIsAttachedForReadingUnderItsGlobalId) {
+TEST_F(ClientSnapshotTest, AnUnnamedSnapshotIsAttachedForReadingAsItIsShown) {
   Register();
   SendMap();
   Section* section = nullptr;
   FromMetadata message = NewSection("attachments/9", 1, &section);
   Attachment& a = *section->mutable_attachments()->add_attachments();
   a.set_volume(6);
+  a.set_volume_name("~d.n.6");
   a.set_global_id("d.n.6");
   a.set_client(9);
   a.set_rights(READ_ONLY);
@@ -165,9 +166,9 @@ TEST_F(ClientSnapshotTest, AnUnnamedSnapshotIsAttachedForReadingUnderItsGlobalId
   v.set_lineage(70);
   *section->mutable_attachments()->add_lines() = LineWith({1, 2}, 2);
   link.handler->OnLinkMessage(message);
-  ASSERT_NE(client.FindVolume("d.n.6"), nullptr);
-  EXPECT_TRUE(client.FindVolume("d.n.6")->info().read_only);
-  EXPECT_EQ(client.FindVolume("d.n.6")->snapshot(), LayerId(1));
+  ASSERT_NE(client.FindVolume("~d.n.6"), nullptr);
+  EXPECT_TRUE(client.FindVolume("~d.n.6")->info().read_only);
+  EXPECT_EQ(client.FindVolume("~d.n.6")->snapshot(), LayerId(1));
 }
 
 TEST_F(ClientSnapshotTest, LinesAndTablesOfAllForeignParentsAreFollowed) {

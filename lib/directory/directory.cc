@@ -7,7 +7,6 @@
 #include "absl/strings/str_cat.h"
 #include "lib/base/check.h"
 #include "lib/control/convert.h"
-#include "lib/placement/locate.h"
 
 namespace storpool::directory {
 namespace {
@@ -235,19 +234,6 @@ std::string_view Directory::AddressOf(DiskId disk) const {
 uint32_t Directory::ChainsOf(TableId table) const {
   const auto it = tables_.find(table);
   return it == tables_.end() ? 0 : it->second;
-}
-
-absl::StatusOr<ChainId> Directory::ChainOf(LineageId lineage, ChunkIndex chunk) const {
-  const model::Line* line = FindLine(lineage);
-  if (line == nullptr) {
-    return absl::NotFoundError(absl::StrCat("lineage ", lineage.value(), " is not known here"));
-  }
-  const uint32_t chains = ChainsOf(line->table);
-  if (chains == 0) {
-    return absl::NotFoundError(absl::StrCat("table ", line->table.value(), " of lineage ",
-                                            lineage.value(), " is not known here"));
-  }
-  return ChainId(line->table, placement::Locate(lineage, chunk, chains));
 }
 
 const AttachmentsSection* Directory::AttachmentsOf(ClientId client) const {

@@ -61,8 +61,6 @@ class Directory {
   // How many chains the table has; 0 if the table is not known. Configs of its
   // chains may still be on their way.
   uint32_t ChainsOf(TableId table) const;
-  // The chain of a chunk; a lineage or table that is not known is kNotFound.
-  absl::StatusOr<ChainId> ChainOf(LineageId lineage, ChunkIndex chunk) const;
 
   // Those of a client as metadata last sent them; nullptr before that.
   const AttachmentsSection* AttachmentsOf(ClientId client) const;

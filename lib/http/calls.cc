@@ -6,40 +6,27 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "lib/metadata/errors.h"
 
 namespace storpool::http {
-namespace {
-
-absl::Status CheckKind(const VolumeInfoAnswer& info, const std::string& name, bool snapshot) {
-  if (info.volume().snapshot() == snapshot) return absl::OkStatus();
-  return metadata::ObjectDoesNotExist(
-      absl::StrCat(snapshot ? "snapshot " : "volume ", name, " does not exist; there is a ",
-                   snapshot ? "volume" : "snapshot", " of this name"));
-}
-
-}  // namespace
 
 absl::StatusOr<Run> AskOne(const Input& input, bool snapshot, VolumeToJson to_json) {
-  return Run([request = Named<VolumeInfoRequest>(input), cluster = input.cluster, snapshot,
-              to_json](api::Admin& admin, Finish finish) mutable {
-    admin.Call(request, [=, name = request.name(), finish = std::move(finish)](
-                            absl::StatusOr<VolumeInfoAnswer> answer) mutable {
-      if (!answer.ok()) return finish(answer.status());
-      if (absl::Status s = CheckKind(*answer, name, snapshot); !s.ok()) return finish(s);
-      finish(Render([=, answer = *std::move(answer)] { return to_json(answer, cluster); }));
-    });
-  });
+  auto request = Named<VolumeInfoRequest>(input);
+  request.set_snapshot(snapshot);
+  return Ask<VolumeInfoAnswer>(std::move(request),
+                               [cluster = input.cluster, to_json](const VolumeInfoAnswer& answer) {
+                                 return to_json(answer, cluster);
+                               });
 }
 
 absl::StatusOr<Run> AskLayout(const Input& input, bool snapshot, LayoutToJson to_json,
                               uint64_t chunks_max) {
-  return Run([request = Named<VolumeDescribeRequest>(input), cluster = input.cluster, snapshot,
-              to_json, chunks_max](api::Admin& admin, Finish finish) mutable {
+  auto request = Named<VolumeDescribeRequest>(input);
+  request.set_snapshot(snapshot);
+  return Run([request, cluster = input.cluster, to_json, chunks_max](api::Admin& admin,
+                                                                     Finish finish) mutable {
     admin.Call(request, [=, name = request.name(), finish = std::move(finish)](
                             absl::StatusOr<VolumeDescribeAnswer> answer) mutable {
       if (!answer.ok()) return finish(answer.status());
-      if (absl::Status s = CheckKind(answer->info(), name, snapshot); !s.ok()) return finish(s);
       if (const uint64_t chunks = answer->info().chunks(); chunks > chunks_max) {
         return finish(absl::InvalidArgumentError(
             absl::StrCat(name, " has ", chunks, " objects, and at most ", chunks_max,

@@ -32,8 +32,7 @@ Request Named(const Input& input) {
   return request;
 }
 
-// What is known of the volume, or of the snapshot, that the path names; the name of the other kind
-// is objectDoesNotExist.
+// What is known of the volume, or of the snapshot, that the path names.
 absl::StatusOr<Run> AskOne(const Input& input, bool snapshot, VolumeToJson to_json);
 // One of more than `chunks_max` chunks is invalidParam.
 absl::StatusOr<Run> AskLayout(const Input& input, bool snapshot, LayoutToJson to_json,

@@ -1,44 +1,25 @@
 // Calls of features that StorPool has and this system has not. Each is answered by an error that
-// says so, never by something that looks like success.
+// says so (lib/json/absent.h), never by something that looks like success.
 #include "lib/http/calls.h"
+#include "lib/json/absent.h"
 
 namespace storpool::http {
 namespace {
 
-absl::StatusOr<Run> NoRemote(const Input&) {
-  return absl::UnimplementedError("there are no remote locations, bridges or backups");
+absl::StatusOr<Run> Absent(std::string_view why) {
+  return absl::UnimplementedError(std::string(why));
 }
-absl::StatusOr<Run> NoIscsi(const Input&) {
-  return absl::UnimplementedError("there is no iSCSI target; attach volumes over NBD");
-}
-absl::StatusOr<Run> NoBalancer(const Input&) {
-  return absl::UnimplementedError(
-      "there is no balancer that computes allocations of its own; placement follows the groups");
-}
-absl::StatusOr<Run> NoMaintenance(const Input&) {
-  return absl::UnimplementedError("there is no maintenance mode of nodes");
-}
-absl::StatusOr<Run> NoActiveRequests(const Input&) {
-  return absl::UnimplementedError("requests under way are not listed");
-}
-absl::StatusOr<Run> NoScrub(const Input&) {
-  return absl::UnimplementedError("disks are not scrubbed on request");
-}
-absl::StatusOr<Run> NoVag(const Input&) {
-  return absl::UnimplementedError(
-      "there are no volume allocation groups; VolumeDescribe says where a volume lies");
-}
-absl::StatusOr<Run> NoObjects(const Input&) {
-  return absl::UnimplementedError("disks do not list their objects; DisksList has their room");
-}
-absl::StatusOr<Run> NoAbandon(const Input&) {
-  return absl::UnimplementedError(
-      "a lost copy needs no order here: DiskForget names a disk that is gone");
-}
-absl::StatusOr<Run> NoIgnore(const Input&) {
-  return absl::UnimplementedError(
-      "each chain waits for its own mirrors only; DiskForget names a disk that is gone");
-}
+
+absl::StatusOr<Run> NoRemote(const Input&) { return Absent(json::kNoRemote); }
+absl::StatusOr<Run> NoIscsi(const Input&) { return Absent(json::kNoIscsi); }
+absl::StatusOr<Run> NoBalancer(const Input&) { return Absent(json::kNoBalancer); }
+absl::StatusOr<Run> NoMaintenance(const Input&) { return Absent(json::kNoMaintenance); }
+absl::StatusOr<Run> NoActiveRequests(const Input&) { return Absent(json::kNoActiveRequests); }
+absl::StatusOr<Run> NoScrub(const Input&) { return Absent(json::kNoScrub); }
+absl::StatusOr<Run> NoVag(const Input&) { return Absent(json::kNoVag); }
+absl::StatusOr<Run> NoObjects(const Input&) { return Absent(json::kNoObjects); }
+absl::StatusOr<Run> NoAbandon(const Input&) { return Absent(json::kNoAbandon); }
+absl::StatusOr<Run> NoIgnore(const Input&) { return Absent(json::kNoIgnore); }
 
 }  // namespace
 

@@ -34,6 +34,7 @@ absl::StatusOr<Run> Describe(const Input& input) {
 absl::StatusOr<Run> Snapshots(const Input& input) {
   SnapshotListRequest request;
   request.set_volume(input.arguments[0]);
+  request.set_snapshot(false);
   return Ask<VolumeListAnswer>(std::move(request),
                                [cluster = input.cluster](const VolumeListAnswer& answer) {
                                  return json::JsonOf(answer, cluster);
@@ -59,8 +60,8 @@ absl::StatusOr<Run> Rebase(const Input& input) {
 
 // It is in this cluster, the only one that there is.
 absl::StatusOr<Run> Acquire(const Input& input) {
-  return AskOne(input, false, [](const VolumeInfoAnswer&, const std::string&) {
-    return Json({{"ok", true}, {"info", "the volume is here"}});
+  return AskOne(input, false, [](const VolumeInfoAnswer& answer, const std::string&) {
+    return json::JsonOfChange(answer.generation(), "the volume is here");
   });
 }
 

@@ -1,4 +1,6 @@
 // Calls about what is under way: tasks, the relocator, clients that follow.
+#include <utility>
+
 #include "lib/base/limits.h"
 #include "lib/http/calls.h"
 #include "lib/json/placement.h"
@@ -17,15 +19,25 @@ absl::StatusOr<Run> Relocator(const Input&) {
       [](const RelocatorStatusAnswer& answer) { return json::JsonOf(answer); });
 }
 
-absl::StatusOr<Run> RelocatorDisksOf(const std::string& volume) {
-  RelocatorDisksRequest request;
-  request.set_volume(volume);
+absl::StatusOr<Run> AskRelocatorDisks(RelocatorDisksRequest request) {
   return Ask<RelocatorDisksAnswer>(
       std::move(request), [](const RelocatorDisksAnswer& answer) { return json::JsonOf(answer); });
 }
-absl::StatusOr<Run> RelocatorDisks(const Input&) { return RelocatorDisksOf(""); }
-absl::StatusOr<Run> RelocatorDisksOfOne(const Input& input) {
-  return RelocatorDisksOf(input.arguments[0]);
+absl::StatusOr<Run> RelocatorDisks(const Input&) {
+  return AskRelocatorDisks(RelocatorDisksRequest());
+}
+
+absl::StatusOr<Run> RelocatorDisksOfOne(const Input& input, bool snapshot) {
+  RelocatorDisksRequest request;
+  request.set_volume(input.arguments[0]);
+  request.set_snapshot(snapshot);
+  return AskRelocatorDisks(std::move(request));
+}
+absl::StatusOr<Run> RelocatorDisksOfVolume(const Input& input) {
+  return RelocatorDisksOfOne(input, false);
+}
+absl::StatusOr<Run> RelocatorDisksOfSnapshot(const Input& input) {
+  return RelocatorDisksOfOne(input, true);
 }
 
 Run Clients(const ClientStatusRequest& request) {
@@ -56,9 +68,9 @@ std::vector<Call> WorkCalls() {
       {Method::kGet, "ClientsConfigDump", 0, AllClients},
       {Method::kGet, "TasksList", 0, Tasks},
       {Method::kGet, "VolumeRelocatorDisksList", 0, RelocatorDisks},
-      {Method::kGet, "VolumeRelocatorSnapshotDisks", 1, RelocatorDisksOfOne},
+      {Method::kGet, "VolumeRelocatorSnapshotDisks", 1, RelocatorDisksOfSnapshot},
       {Method::kGet, "VolumeRelocatorStatus", 0, Relocator},
-      {Method::kGet, "VolumeRelocatorVolumeDisks", 1, RelocatorDisksOfOne},
+      {Method::kGet, "VolumeRelocatorVolumeDisks", 1, RelocatorDisksOfVolume},
   };
 }
 

@@ -268,6 +268,43 @@ TEST_F(JsonApiTest, ErrorsHaveStorPoolsNames) {
   EXPECT_EQ(Send(Method::kGet, "iSCSIConfig").status, 501u);
 }
 
+TEST_F(JsonApiTest, AVolumeIsNoSnapshotAndASnapshotIsNoVolume) {
+  Post("VolumeCreate", R"({"name":"v","size":1073741824,"template":"t"})");
+  Post("VolumeSnapshot/v", R"({"name":"s"})");
+  for (const char* call : {"Volume/s", "VolumeGetInfo/s", "VolumeDescribe/s",
+                           "VolumeListSnapshots/s", "VolumeRelocatorVolumeDisks/s"}) {
+    const Json error = Error(Method::kGet, call);
+    EXPECT_EQ(error.at("name"), "objectDoesNotExist") << call;
+    EXPECT_THAT(error.at("descr").get<std::string>(), HasSubstr("that is a snapshot")) << call;
+  }
+  for (const char* call : {"Snapshot/v", "SnapshotGetInfo/v", "SnapshotDescribe/v",
+                           "VolumeRelocatorSnapshotDisks/v"}) {
+    const Json error = Error(Method::kGet, call);
+    EXPECT_EQ(error.at("name"), "objectDoesNotExist") << call;
+    EXPECT_THAT(error.at("descr").get<std::string>(), HasSubstr("that is a volume")) << call;
+  }
+  EXPECT_EQ(Get("VolumeRelocatorVolumeDisks/v").size(), 3u);
+  EXPECT_EQ(Get("VolumeRelocatorSnapshotDisks/s").size(), 3u);
+  EXPECT_THAT(Error(Method::kGet, "Snapshot/missing").at("descr").get<std::string>(),
+              HasSubstr("snapshot 'missing' does not exist"));
+}
+
+TEST_F(JsonApiTest, AChangeSaysItsGenerationAlsoIfItIsNone) {
+  Post("VolumeCreate", R"({"name":"v","size":1073741824,"template":"t"})");
+  const Json acquired = Post("VolumeAcquire/v", "{}");
+  EXPECT_EQ(acquired.at("ok"), true);
+  EXPECT_EQ(acquired.at("generation"), Generation());
+}
+
+TEST_F(JsonApiTest, WhatIsNotHereNamesTheWayOut) {
+  EXPECT_THAT(Error(Method::kPost, "MaintenanceSet").at("descr").get<std::string>(),
+              HasSubstr("stop the node"));
+  EXPECT_THAT(Error(Method::kPost, "DiskRetrim/10").at("descr").get<std::string>(),
+              HasSubstr("retrimmed"));
+  EXPECT_THAT(Error(Method::kGet, "VolumeBalancerStatus").at("descr").get<std::string>(),
+              HasSubstr("VolumeRelocatorStatus"));
+}
+
 TEST_F(JsonApiTest, BadRequestsAreInvalidParam) {
   for (const char* body : {"",
                            "[]",

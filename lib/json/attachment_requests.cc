@@ -1,6 +1,7 @@
 #include "lib/json/attachment_requests.h"
 
 #include <limits>
+#include <utility>
 
 #include "lib/base/limits.h"
 #include "lib/json/fields.h"
@@ -47,8 +48,7 @@ absl::StatusOr<ReassignRequest> ReadReassign(const Json& body, bool wait) {
   if (auto seconds = fields.Number("attachTimeout", 0, std::numeric_limits<int32_t>::max())) {
     request.set_timeout_seconds(static_cast<uint32_t>(*seconds));
   }
-  if (absl::Status s = fields.Finish(); !s.ok()) return s;
-  return request;
+  return Finished(fields, std::move(request));
 }
 
 }  // namespace storpool::json

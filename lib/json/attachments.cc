@@ -9,7 +9,7 @@ namespace storpool::json {
 Json JsonOf(const Attachment& attachment, const std::string& cluster) {
   // The name of a volume; a snapshot's, which may have an "@", is not one to StorPool's clients.
   const std::string& name = attachment.volume_name();
-  const bool by_id = name.empty() || name.find_first_of("@*") != std::string::npos;
+  const bool by_id = name.find_first_of("@*") != std::string::npos;
   Json json = {{"volume", by_id ? absl::StrCat("~", attachment.global_id()) : name},
                {"globalId", attachment.global_id()},
                {"snapshot", attachment.snapshot()},
@@ -29,18 +29,6 @@ Json JsonOf(const Attachment& attachment, const std::string& cluster) {
 Json JsonOf(const AttachListAnswer& answer, const std::string& cluster) {
   Json json = Json::array();
   for (const Attachment& one : answer.attachments()) json.push_back(JsonOf(one, cluster));
-  return json;
-}
-
-Json JsonOf(const ClientStatusAnswer& answer) {
-  Json json = Json::array();
-  for (const ClientStatusAnswer::One& one : answer.clients()) {
-    json.push_back({{"id", one.id()},
-                    {"generation", one.generation()},
-                    {"clientGeneration", one.client_generation()},
-                    {"configStatus", one.status()},
-                    {"delay", one.delay_ms()}});
-  }
   return json;
 }
 

@@ -1,4 +1,4 @@
-// Attachments and clients as JSON, in StorPool's shape (reference 3.3).
+// Attachments as JSON, in StorPool's shape (reference 3.3).
 #pragma once
 
 #include "lib/json/json.h"
@@ -9,6 +9,5 @@ namespace storpool::json {
 // `cluster` is shown by calls of several clusters; empty: not.
 Json JsonOf(const Attachment& attachment, const std::string& cluster = "");
 Json JsonOf(const AttachListAnswer& answer, const std::string& cluster = "");
-Json JsonOf(const ClientStatusAnswer& answer);
 
 }  // namespace storpool::json

@@ -1,6 +1,7 @@
 #include "lib/json/disks.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -59,6 +60,7 @@ void AddOwn(const DiskInfo& info, Json& json) {
   const Disk& disk = info.disk();
   json["status"] = absl::AsciiStrToLower(Disk::State_Name(disk.state()));
   json["reason"] = disk.state_reason();
+  if (info.down_since_seconds() != 0) json["downSince"] = info.down_since_seconds();
   json["class"] = disk.device_class();
   json["size"] = disk.size_bytes();
   json["usableSize"] = info.usable_bytes();
@@ -110,8 +112,7 @@ absl::StatusOr<DiskUpdateRequest> ReadDiskDescription(uint32_t disk, const Json&
   request.set_disk(disk);
   if (!fields.has("description")) fields.Wrong("description", "is missing; \"\" clears it");
   request.set_description(fields.Text("description").value_or(""));
-  if (absl::Status s = fields.Finish(); !s.ok()) return s;
-  return request;
+  return Finished(fields, std::move(request));
 }
 
 Json JsonOf(const DiskListAnswer& answer) {

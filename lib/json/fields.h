@@ -4,7 +4,7 @@
 //
 //   Fields fields(body, "VolumeSnapshot");
 //   if (auto name = fields.Text("name")) request.set_name(*name);
-//   return fields.Finish();
+//   return Finished(fields, std::move(request));
 //
 // StorPool's clients send ids as numbers or as text, and "-" for no limit.
 #pragma once
@@ -15,9 +15,11 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "google/protobuf/repeated_ptr_field.h"
 #include "lib/json/json.h"
 #include "proto/admin.pb.h"
@@ -66,5 +68,12 @@ class Fields {
   std::set<std::string, std::less<>> asked_;
   absl::Status error_;
 };
+
+// What was read, or what is wrong with it.
+template <class Request>
+absl::StatusOr<Request> Finished(Fields& fields, Request request) {
+  if (absl::Status s = fields.Finish(); !s.ok()) return s;
+  return request;
+}
 
 }  // namespace storpool::json

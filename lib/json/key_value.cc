@@ -36,8 +36,7 @@ absl::StatusOr<KeyValueChangeRequest> ReadKeyValueSet(const std::string& bucket,
     request.set_run_if_version_is(*version);
   }
   fields.Tags("set", request.mutable_set());
-  if (absl::Status s = fields.Finish(); !s.ok()) return s;
-  return request;
+  return Finished(fields, std::move(request));
 }
 
 }  // namespace storpool::json

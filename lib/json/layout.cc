@@ -11,13 +11,6 @@ namespace {
 
 using Disks = std::vector<uint32_t>;
 
-// How many chunks of the volume lie on a chain: they go round the table from first_chain on.
-uint64_t ChunksOn(const VolumeDescribeAnswer& answer, uint32_t chain) {
-  const uint64_t chains = answer.chains().size(), chunks = answer.info().chunks();
-  const uint64_t turn = (chain + chains - answer.first_chain() % chains) % chains;
-  return chunks / chains + (turn < chunks % chains);
-}
-
 Json CountsOf(const std::map<Disks, uint64_t>& counts) {
   Json json = Json::array();
   for (const auto& [disks, count] : counts) {
@@ -27,6 +20,12 @@ Json CountsOf(const std::map<Disks, uint64_t>& counts) {
 }
 
 }  // namespace
+
+uint64_t ChunksOn(const VolumeDescribeAnswer& answer, uint32_t chain) {
+  const uint64_t chains = answer.chains().size(), chunks = answer.info().chunks();
+  const uint64_t turn = (chain + chains - answer.first_chain() % chains) % chains;
+  return chunks / chains + (turn < chunks % chains);
+}
 
 Json LayoutCounts(const VolumeDescribeAnswer& answer, const std::string& cluster) {
   std::map<uint32_t, uint64_t> per_disk;

@@ -3,9 +3,12 @@
 #include <gtest/gtest.h>
 
 #include "lib/json/attachments.h"
+#include "lib/json/disks.h"
 #include "lib/json/key_value.h"
 #include "lib/json/placement.h"
+#include "lib/json/services.h"
 #include "lib/json/volumes.h"
+#include "lib/json/work.h"
 
 namespace storpool::json {
 namespace {
@@ -21,8 +24,13 @@ VolumeInfoAnswer Info(const std::string& name, const std::string& global_id) {
 }
 
 TEST(Volume, WithoutANameIsNamedByItsGlobalId) {
-  EXPECT_EQ(JsonOf(Info("", "a.b.1"))["name"], "~a.b.1");
+  EXPECT_EQ(JsonOf(Info("~a.b.1", "a.b.1"))["name"], "~a.b.1");
   EXPECT_EQ(JsonOf(Info("v", "a.b.1"))["name"], "v");
+  // In deletion, in the only form that StorPool's bindings take for a name.
+  VolumeInfoAnswer child = Info("*~a.b.2", "a.b.2");
+  child.set_parent_name("*~a.b.1");
+  EXPECT_EQ(JsonOf(child)["name"], "*a.b.2");
+  EXPECT_EQ(JsonOf(child)["parentName"], "*a.b.1");
 }
 
 TEST(Volume, SaysNoLimitWithADash) {
@@ -33,7 +41,7 @@ TEST(Volume, SaysNoLimitWithADash) {
 }
 
 TEST(Snapshot, HasTheFieldsOfOne) {
-  VolumeInfoAnswer info = Info("s", "a.b.2");
+  VolumeInfoAnswer info = Info("*s", "a.b.2");
   info.mutable_volume()->set_snapshot(true);
   info.mutable_volume()->set_deleted(true);
   const Json json = JsonOf(info);
@@ -106,11 +114,13 @@ TEST(Status, IsWholeForStrictClients) {
         "upSoonChainsCount", "onDiskSize", "objectsCount"}) {
     EXPECT_TRUE(json.contains(field)) << field;
   }
+  space.mutable_all(0)->set_raw_bytes(8192);
   EXPECT_EQ(SpaceOf(volumes, space)[0]["storedSize"], 4096);
+  EXPECT_EQ(SpaceOf(volumes, space)[0]["onDiskSize"], 8192);
   EXPECT_EQ(VolumesAndSnapshots(volumes, volumes)["volumes"].size(), 2u);
 }
 
-TEST(Status, OfTwoSnapshotsOfOneNameIsOne) {
+TEST(Status, OfTwoSnapshotsOfOneNameAreTwo) {
   VolumeListAnswer snapshots;  // each deleted while another was being deleted still
   VolumeStatusAnswer statuses;
   for (const char* id : {"a.b.1", "a.b.2"}) {
@@ -118,8 +128,10 @@ TEST(Status, OfTwoSnapshotsOfOneNameIsOne) {
     statuses.add_volumes()->set_global_id(id);
   }
   const Json json = StatusByName({}, snapshots, statuses, nullptr);
-  ASSERT_EQ(json.size(), 1u);
-  EXPECT_EQ(json.at("*s").at("globalId"), "a.b.2");
+  ASSERT_EQ(json.size(), 2u);
+  EXPECT_EQ(json.at("*s").at("globalId"), "a.b.1");
+  EXPECT_EQ(json.at("*a.b.2").at("globalId"), "a.b.2");
+  EXPECT_EQ(json.at("*a.b.2").at("name"), "*s");
 }
 
 TEST(KeyValue, PairsAreAllThere) {
@@ -155,6 +167,7 @@ TEST(Status, TellsWhatIsWaitedForFromWhatIsMissing) {
 
 TEST(Status, InItsOwnWordsHasWhatIsKnown) {
   VolumeStatus status;
+  status.set_name("~a.b.2");
   status.set_global_id("a.b.2");
   status.set_snapshot(true);
   status.set_migrating(true);
@@ -186,6 +199,7 @@ TEST(GroupSnapshot, SaysOkAndWhichSnapshots) {
   SnapshotCreateAnswer answer;
   SnapshotCreateAnswer::One& one = *answer.add_snapshots();
   one.set_volume("v");
+  one.set_snapshot("~a.b.3");
   one.set_snapshot_global_id("a.b.3");
   one.set_auto_name(true);
   const Json group = GroupSnapshot(answer);
@@ -199,6 +213,44 @@ TEST(Attachment, OfASnapshotIsNamedByItsGlobalId) {
   attachment.set_volume_name("v@7");
   attachment.set_global_id("a.b.4");
   EXPECT_EQ(JsonOf(attachment)["volume"], "~a.b.4");
+}
+
+TEST(Tasks, AreOfADiskByTheirKind) {
+  TaskListAnswer answer;
+  answer.add_tasks()->set_kind("recovery");  // of disk 0
+  answer.add_tasks()->set_kind("relocator");
+  answer.add_tasks()->set_kind("delete");
+  answer.add_tasks()->set_kind("fill");
+  const Json tasks = TasksOfDisks(answer);
+  ASSERT_EQ(tasks.size(), 2u);
+  EXPECT_EQ(tasks[0].at("transactionId"), 0);
+  EXPECT_EQ(tasks[1].at("kind"), "relocator");
+}
+
+TEST(ClusterStatus, HasAllAlarms) {
+  StatusAnswer status;
+  EXPECT_EQ(JsonOf(status).at("alarms"), Json::array());
+  RaisedAlarm& alarm = *status.add_alarms();
+  alarm.set_at_seconds(5);
+  alarm.set_from("node 3");
+  alarm.set_text("disk 301 failed");
+  EXPECT_EQ(JsonOf(status).at("alarms")[0],
+            Json({{"time", 5}, {"from", "node 3"}, {"text", "disk 301 failed"}}));
+}
+
+TEST(Template, NamesNoParentWithoutAName) {
+  TemplateInfo info;
+  info.set_parent_name("golden");
+  EXPECT_EQ(JsonOf(info).at("parentName"), "golden");
+  info.set_parent_name("~a.b.1");  // no name of a snapshot to StorPool's bindings
+  EXPECT_EQ(JsonOf(info).at("parentName"), "");
+}
+
+TEST(DiskThatIsDown, SaysSinceWhen) {
+  DiskInfo info;
+  EXPECT_FALSE(JsonOf(info).contains("downSince"));
+  info.set_down_since_seconds(7);
+  EXPECT_EQ(JsonOf(info).at("downSince"), 7);
 }
 
 TEST(Relocator, ShowsWhatADiskHasAndWillHave) {

@@ -61,7 +61,9 @@ Json JsonOf(const PlacementGroupListAnswer& answer) {
 
 Json JsonOf(const TemplateInfo& info) {
   const Template& t = info.template_();
-  Json json = {{"id", t.id()}, {"name", t.name()}, {"parentName", info.parent_name()}};
+  // A name, to StorPool's clients: "~globalId" would be none.
+  const bool named = !info.parent_name().starts_with('~');
+  Json json = {{"id", t.id()}, {"name", t.name()}, {"parentName", named ? info.parent_name() : ""}};
   AddPolicy(t, json);
   json["size"] = SizeOrNone(t.size_bytes());
   json["reuseServer"] = false;

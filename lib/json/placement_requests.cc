@@ -1,19 +1,12 @@
 #include "lib/json/placement_requests.h"
 
+#include <utility>
+
 #include "lib/base/limits.h"
 #include "lib/json/fields.h"
 #include "lib/json/policy.h"
 
 namespace storpool::json {
-namespace {
-
-template <class Request>
-absl::StatusOr<Request> Finished(Fields& fields, const Request& request) {
-  if (absl::Status s = fields.Finish(); !s.ok()) return s;
-  return request;
-}
-
-}  // namespace
 
 absl::StatusOr<PlacementGroupUpdateRequest> ReadPlacementGroupUpdate(const std::string& name,
                                                                      const Json& body) {
@@ -23,7 +16,7 @@ absl::StatusOr<PlacementGroupUpdateRequest> ReadPlacementGroupUpdate(const std::
   if (auto rename = fields.Text("rename")) request.set_rename(*rename);
   for (const uint32_t id : fields.Ids("addDisks", 0, kDiskIdMax)) request.add_add_disks(id);
   for (const uint32_t id : fields.Ids("rmDisks", 0, kDiskIdMax)) request.add_remove_disks(id);
-  return Finished(fields, request);
+  return Finished(fields, std::move(request));
 }
 
 absl::StatusOr<TemplateCreateRequest> ReadTemplateCreate(const Json& body) {
@@ -34,7 +27,7 @@ absl::StatusOr<TemplateCreateRequest> ReadTemplateCreate(const Json& body) {
   if (auto parent = fields.Text("parent")) request.set_parent(*parent);
   ReadPolicy(fields, request);
   fields.Ignore("tags");  // of volumes only
-  return Finished(fields, request);
+  return Finished(fields, std::move(request));
 }
 
 absl::StatusOr<TemplateUpdateRequest> ReadTemplateUpdate(const std::string& name,
@@ -48,7 +41,7 @@ absl::StatusOr<TemplateUpdateRequest> ReadTemplateUpdate(const std::string& name
   if (auto propagate = fields.Flag("propagate")) request.set_propagate(*propagate);
   ReadPolicy(fields, request);
   fields.Ignore("tags");
-  return Finished(fields, request);
+  return Finished(fields, std::move(request));
 }
 
 }  // namespace storpool::json

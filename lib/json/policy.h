@@ -8,7 +8,6 @@
 namespace storpool::json {
 
 // Bandwidth comes in KiB a second.
-inline constexpr uint64_t kIopsMax = 1u << 30;
 inline constexpr uint64_t kBandwidthUnitsMax = uint64_t{1} << 40;
 
 template <class Request>

@@ -21,6 +21,15 @@ Json ServiceFields(const Service& service, uint32_t id) {
   return json;
 }
 
+// Oldest first.
+Json AlarmsOf(const StatusAnswer& status) {
+  Json json = Json::array();
+  for (const auto& alarm : status.alarms()) {
+    json.push_back({{"time", alarm.at_seconds()}, {"from", alarm.from()}, {"text", alarm.text()}});
+  }
+  return json;
+}
+
 }  // namespace
 
 std::string UuidText(const std::string& bytes) {
@@ -31,23 +40,26 @@ std::string UuidText(const std::string& bytes) {
 }
 
 Json JsonOf(const StatusAnswer& status) {
-  return {{"healthy", status.healthy()},
-          {"summary", status.summary()},
-          {"reasons", ArrayOf(status.reasons())},
-          {"clusterName", status.cluster_name()},
-          {"cluster", UuidText(status.cluster())},
-          {"nodes", status.nodes()},
-          {"nodesUp", status.nodes_up()},
-          {"disks", status.disks()},
-          {"disksUp", status.disks_up()},
-          {"volumes", status.volumes()},
-          {"clients", status.clients()},
-          {"clientsUp", status.clients_up()},
-          {"chains", status.chains()},
-          {"chainsOpen", status.chains_open()},
-          {"chainsDegraded", status.chains_degraded()},
-          {"chainsSyncing", status.chains_syncing()},
-          {"chainsDown", status.chains_down()}};
+  Json json = {{"healthy", status.healthy()},
+               {"summary", status.summary()},
+               {"reasons", ArrayOf(status.reasons())},
+               {"clusterName", status.cluster_name()},
+               {"cluster", UuidText(status.cluster())},
+               {"nodes", status.nodes()},
+               {"nodesUp", status.nodes_up()},
+               {"disks", status.disks()},
+               {"disksUp", status.disks_up()},
+               {"volumes", status.volumes()},
+               {"snapshots", status.snapshots()},
+               {"clients", status.clients()},
+               {"clientsUp", status.clients_up()},
+               {"chains", status.chains()},
+               {"chainsOpen", status.chains_open()},
+               {"chainsDegraded", status.chains_degraded()},
+               {"chainsSyncing", status.chains_syncing()},
+               {"chainsDown", status.chains_down()}};
+  json["alarms"] = AlarmsOf(status);
+  return json;
 }
 
 Json JsonOf(const Service& service) {

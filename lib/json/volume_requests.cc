@@ -13,12 +13,6 @@ namespace {
 
 constexpr uint64_t kSecondsMax = std::numeric_limits<int32_t>::max();
 
-template <class Request>
-absl::StatusOr<Request> Finished(Fields& fields, Request request) {
-  if (absl::Status s = fields.Finish(); !s.ok()) return s;
-  return request;
-}
-
 // When a snapshot goes by itself; 0: never.
 template <class Request>
 void ReadExpiry(Fields& fields, Request& request) {

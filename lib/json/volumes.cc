@@ -11,13 +11,10 @@
 namespace storpool::json {
 namespace {
 
-std::string NameOrId(const std::string& name, const std::string& global_id) {
-  return name.empty() && !global_id.empty() ? absl::StrCat("~", global_id) : name;
-}
-
-std::string ShownName(const Volume& volume) {
-  const std::string name = NameOrId(volume.name(), volume.global_id());
-  return volume.deleted() && !name.starts_with('*') ? absl::StrCat("*", name) : name;
+// A snapshot in deletion that has no name is "*~globalId" elsewhere. StorPool's strict clients take
+// "*globalId" for a name, but not that.
+std::string NameForClients(const std::string& name) {
+  return name.starts_with("*~") ? absl::StrCat("*", name.substr(2)) : name;
 }
 
 Json TagsOf(const google::protobuf::RepeatedPtrField<Tag>& some) {
@@ -39,7 +36,7 @@ void AddSnapshotFields(const VolumeInfoAnswer& info, Json& json) {
 
 // Volumes are "up" also while a mirror is missing; the flags beside it tell.
 std::string_view StorPoolStatus(const VolumeStatus& status) {
-  if (status.status() == "down" || status.status() == "data lost") return status.status();
+  if (status.status() == "down") return "down";
   return status.status() == "up soon" ? "up soon" : "up";
 }
 
@@ -85,7 +82,7 @@ Json JsonOf(const VolumeInfoAnswer& info, const std::string& cluster) {
   const Volume& volume = info.volume();
   const storpool::Table& t = info.table();
   Json json = {{"id", volume.id()},
-               {"name", ShownName(volume)},
+               {"name", NameForClients(volume.name())},
                {"globalId", volume.global_id()},
                {"size", volume.size_bytes()},
                {"snapshot", volume.snapshot()},
@@ -93,7 +90,7 @@ Json JsonOf(const VolumeInfoAnswer& info, const std::string& cluster) {
                {"placeAll", t.place_all()},
                {"placeTail", t.place_tail()},
                {"placeHead", t.place_head()},
-               {"parentName", NameOrId(info.parent_name(), info.parent_global_id())},
+               {"parentName", NameForClients(info.parent_name())},
                {"templateName", volume.template_name()},
                {"templateId", volume.template_id()},
                {"objectsCount", info.chunks()},
@@ -117,7 +114,7 @@ Json JsonOf(const VolumeListAnswer& answer, const std::string& cluster) {
 }
 
 Json JsonOf(const VolumeStatus& status, const SpaceListAnswer::One* space) {
-  Json json = {{"name", NameOrId(status.name(), status.global_id())},
+  Json json = {{"name", status.name()},
                {"globalId", status.global_id()},
                {"size", status.size_bytes()},
                {"replication", status.replication()},
@@ -164,7 +161,9 @@ Json StatusByName(const VolumeListAnswer& volumes, const VolumeListAnswer& snaps
       object["storedSize"] = at == room.end() ? 0 : at->second->stored_bytes();
       object["onDiskSize"] = at == room.end() ? 0 : at->second->raw_bytes();
     }
-    const std::string name = object["name"];  // the right side of an assignment moves first
+    std::string name = object["name"];
+    // In deletion there may be several of one name.
+    if (by_name.contains(name)) name = absl::StrCat("*", one.global_id());
     by_name[name] = std::move(object);
   }
   return ObjectOf(std::move(by_name));
@@ -180,19 +179,10 @@ Json SpaceOf(const VolumeListAnswer& volumes, const SpaceListAnswer& space) {
     Json object = JsonOf(*it->second);
     object["storedSize"] = one.stored_bytes();
     object["spaceUsed"] = one.space_used_bytes();
+    object["onDiskSize"] = one.raw_bytes();
     json.push_back(std::move(object));
   }
   return json;
-}
-
-Json JsonOf(const SpaceListAnswer::One& space) {
-  return {{"name", space.name()},
-          {"globalId", space.global_id()},
-          {"snapshot", space.snapshot()},
-          {"size", space.size_bytes()},
-          {"storedSize", space.stored_bytes()},
-          {"spaceUsed", space.space_used_bytes()},
-          {"onDiskSize", space.raw_bytes()}};
 }
 
 Json VolumesAndSnapshots(const VolumeListAnswer& volumes, const VolumeListAnswer& snapshots) {
@@ -205,7 +195,7 @@ Json VolumesAndSnapshots(const VolumeListAnswer& volumes, const VolumeListAnswer
 
 Json JsonOf(const VolumeCreateAnswer& answer) {
   Json json = JsonOfChange(answer.generation(), answer.info());
-  json["name"] = NameOrId(answer.name(), answer.global_id());
+  json["name"] = answer.name();
   json["globalId"] = answer.global_id();
   return json;
 }
@@ -214,7 +204,7 @@ Json OneSnapshot(const SnapshotCreateAnswer& answer) {
   Json json = JsonOfChange(answer.generation(), "");
   if (answer.snapshots().empty()) return json;
   const SnapshotCreateAnswer::One& one = answer.snapshots(0);
-  if (one.auto_name()) json["autoName"] = NameOrId(one.snapshot(), one.snapshot_global_id());
+  if (one.auto_name()) json["autoName"] = one.snapshot();
   json["snapshotGlobalId"] = one.snapshot_global_id();
   json["snapshotVisibleVolumeId"] = one.snapshot_id();
   return json;
@@ -224,9 +214,9 @@ Json GroupSnapshot(const SnapshotCreateAnswer& answer) {
   Json json = JsonOfChange(answer.generation(), "");
   Json snapshots = Json::array();
   for (const SnapshotCreateAnswer::One& one : answer.snapshots()) {
-    snapshots.push_back({{"volume", NameOrId(one.volume(), one.volume_global_id())},
+    snapshots.push_back({{"volume", one.volume()},
                          {"volumeGlobalId", one.volume_global_id()},
-                         {"snapshot", NameOrId(one.snapshot(), one.snapshot_global_id())},
+                         {"snapshot", one.snapshot()},
                          {"remoteId", one.snapshot_global_id()},
                          {"snapshotGlobalId", one.snapshot_global_id()}});
   }

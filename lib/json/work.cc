@@ -3,15 +3,19 @@
 namespace storpool::json {
 namespace {
 
+constexpr char kRecovery[] = "recovery", kRelocator[] = "relocator";
 // StorPool's number for a recovery is 0; the others have none here.
-constexpr int kRecovery = 0;
-constexpr int kOther = 2;
+constexpr int kRecoveryNumber = 0;
+constexpr int kOtherNumber = 2;
 
 }  // namespace
 
+// Not by its disk: 0 is one.
+bool IsOfDisk(const Task& task) { return task.kind() == kRecovery || task.kind() == kRelocator; }
+
 Json JsonOf(const Task& task) {
   return {{"diskId", task.disk()},
-          {"transactionId", task.kind() == "recovery" ? kRecovery : kOther},
+          {"transactionId", task.kind() == kRecovery ? kRecoveryNumber : kOtherNumber},
           {"kind", task.kind()},
           {"name", task.name()},
           {"allObjects", task.all()},
@@ -24,7 +28,7 @@ Json JsonOf(const Task& task) {
 Json TasksOfDisks(const TaskListAnswer& answer) {
   Json json = Json::array();
   for (const Task& task : answer.tasks()) {
-    if (task.name().empty()) json.push_back(JsonOf(task));
+    if (IsOfDisk(task)) json.push_back(JsonOf(task));
   }
   return json;
 }

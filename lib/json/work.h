@@ -7,6 +7,9 @@
 
 namespace storpool::json {
 
+// Whether it is work on a disk; else it is on the layers of a volume or snapshot.
+bool IsOfDisk(const Task& task);
+
 Json JsonOf(const Task& task);
 // StorPool's TasksList: a task is of a disk there, so work on layers is not in it.
 Json TasksOfDisks(const TaskListAnswer& answer);

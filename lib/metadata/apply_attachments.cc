@@ -1,5 +1,4 @@
-// Attachments, their sessions, and the fences between one session and the next (design 5.8, 5.9).
-#include <algorithm>
+// Attachments and their sessions (design 5.8). The fences between two sessions: apply_fences.cc.
 #include <set>
 #include <vector>
 
@@ -9,19 +8,6 @@
 #include "lib/metadata/volume_parts.h"
 
 namespace storpool::metadata {
-namespace {
-
-std::string SectionOf(uint32_t client) { return absl::StrCat("attachments/", client); }
-
-std::string Called(const Volume& volume) {
-  return absl::StrCat(volume.snapshot() ? "snapshot " : "volume ", NameOf(volume));
-}
-
-bool IsDetach(const FenceRecord& fence) {
-  return fence.purpose() == FenceRecord::DETACH || fence.purpose() == FenceRecord::FORCE_DETACH;
-}
-
-}  // namespace
 
 // READ_ONLY for a snapshot, READ_WRITE for a volume, unless told otherwise.
 absl::StatusOr<Rights> State::RightsFor(const Volume& volume, Rights wanted) const {
@@ -78,15 +64,26 @@ void State::AddAttachment(Volume volume, uint32_t client, Rights rights, bool wa
   a.set_pos(pos);
   a.set_generation(volume.next_generation());
   record.set_waits(waits);
-  // No session of this client on this volume is left: the last detach has fenced it. After a
-  // restore there may be one, unknown here; then the raise comes first (R22).
-  if (!waits) Grant(record);
-  if (!waits && !cluster_.restoring()) SetFloors(a);
   volume.set_next_generation(volume.next_generation() + 1);
   PutVolume(volume);
+  if (waits) {
+    PutAttachment(record);
+  } else {
+    BeginSession(record, out);
+  }
+  TouchAttachments(client, out);
+}
+
+// No session of this client on this volume is left: the last detach has fenced it. After a restore
+// there may be one, unknown here; then the raise comes first (R22).
+void State::BeginSession(AttachmentRecord record, Outcome& out) {
+  Attachment& a = *record.mutable_attachment();
+  record.clear_waits();
+  record.clear_former_rights();
+  GrantOrHoldBack(record);
+  if (!cluster_.restoring()) SetFloors(a);
   PutAttachment(record);
-  if (cluster_.restoring() && !waits) StartFence(a, FenceRecord::GRANT, out);
-  Touch(SectionOf(client), out);
+  if (cluster_.restoring()) StartFence(a, FenceRecord::GRANT, out);
 }
 
 uint32_t State::LayerFor(const Volume& volume, Rights rights) const {
@@ -97,7 +94,7 @@ uint32_t State::LayerFor(const Volume& volume, Rights rights) const {
 // From now on, in the newest layer. While a snapshot of a group is being made a writer waits for
 // its end: in the new layer of its volume it would be ahead of those that still write the old
 // layers of theirs (9.3).
-void State::Grant(AttachmentRecord& record) const {
+void State::GrantOrHoldBack(AttachmentRecord& record) const {
   Attachment& a = *record.mutable_attachment();
   const Volume& volume = *volumes_.Find(a.volume());
   const auto operation = operations_of_.find(volume.lineage());
@@ -114,9 +111,9 @@ void State::GrantHeldBack(uint64_t volume, Outcome& out) {
     if (it->second.held_back()) waiting.push_back(it->second);
   }
   for (AttachmentRecord& record : waiting) {
-    Grant(record);
+    GrantOrHoldBack(record);
     PutAttachment(record);
-    Touch(SectionOf(record.attachment().client()), out);
+    TouchAttachments(record.attachment().client(), out);
   }
 }
 
@@ -136,22 +133,30 @@ absl::Status State::Do(const Attach& c, Outcome& out) {
 // here.
 void State::BeginDetach(Attachment a, bool force, Rights next, Outcome& out) {
   AttachmentRecord record = *attachments_.Find({a.volume(), a.client()});
-  if (record.waits()) {  // it never had a session
+  if (record.waits()) {  // it has no session
     RemoveAttachment(a.volume(), a.client(), out);
-    AttachNext(a.volume(), a.client(), next, out);
-    return;
+    if (next == RIGHTS_UNSPECIFIED) return;
+    const bool waits = next == READ_WRITE && IsBeingDetached(a.volume());
+    return AddAttachment(*volumes_.Find(a.volume()), a.client(), next, waits, out);
   }
   record.clear_detach_error();  // of an earlier try
   record.set_next_rights(next);
   if (!force) record.mutable_attachment()->set_detaching(true);
   PutAttachment(record);
   if (force) return StartFence(a, FenceRecord::FORCE_DETACH, out);
-  Touch(SectionOf(a.client()), out);
+  TouchAttachments(a.client(), out);
 }
 
+// After the fence of a session with other rights. A reader is in nobody's way; a writer waits for
+// those that are to let go, and reads on if one of them does not.
 void State::AttachNext(uint64_t volume, uint32_t client, Rights next, Outcome& out) {
   if (next == RIGHTS_UNSPECIFIED) return;
-  AddAttachment(*volumes_.Find(volume), client, next, IsBeingDetached(volume), out);
+  const bool waits = next == READ_WRITE && IsBeingDetached(volume);
+  AddAttachment(*volumes_.Find(volume), client, next, waits, out);
+  if (!waits) return;
+  AttachmentRecord record = *attachments_.Find({volume, client});
+  record.set_former_rights(READ_ONLY);
+  PutAttachment(record);
 }
 
 absl::Status State::Do(const Detach& c, Outcome& out) {
@@ -285,18 +290,30 @@ absl::Status State::Do(const AttachmentChanged& c, Outcome& out) {
   }
   a.set_device(c.attached() ? c.device() : "");
   PutAttachment(record);
-  Touch(SectionOf(c.client()), out);
+  TouchAttachments(c.client(), out);
   if (refused) ForgetWaiting(c.volume(), out);  // the whole move is off
   return absl::OkStatus();
 }
 
+// Whoever has let go of the volume, or still does, in order to write it reads it again; one that
+// had nothing gets nothing.
 void State::ForgetWaiting(uint64_t volume, Outcome& out) {
-  std::vector<uint32_t> clients;
+  std::vector<AttachmentRecord> chosen;
   auto it = attachments_.all().lower_bound({volume, 0});
   for (; it != attachments_.all().end() && it->first.first == volume; ++it) {
-    if (it->second.waits()) clients.push_back(static_cast<uint32_t>(it->first.second));
+    if (it->second.waits() || it->second.next_rights() == READ_WRITE) chosen.push_back(it->second);
   }
-  for (uint32_t client : clients) RemoveAttachment(volume, client, out);
+  for (AttachmentRecord& record : chosen) {
+    const Attachment& a = record.attachment();
+    if (!record.waits()) {
+      record.set_next_rights(a.rights());
+      PutAttachment(record);
+      continue;
+    }
+    RemoveAttachment(volume, a.client(), out);
+    if (record.former_rights() == RIGHTS_UNSPECIFIED) continue;  // it had nothing
+    AddAttachment(*volumes_.Find(volume), a.client(), record.former_rights(), false, out);
+  }
 }
 
 void State::GrantWaiting(uint64_t volume, Outcome& out) {
@@ -306,14 +323,9 @@ void State::GrantWaiting(uint64_t volume, Outcome& out) {
   for (; it != attachments_.all().end() && it->first.first == volume; ++it) {
     if (it->second.waits()) waiting.push_back(it->second);
   }
-  for (AttachmentRecord& record : waiting) {
-    Attachment& a = *record.mutable_attachment();
-    record.set_waits(false);
-    Grant(record);
-    if (!cluster_.restoring()) SetFloors(a);
-    PutAttachment(record);
-    if (cluster_.restoring()) StartFence(a, FenceRecord::GRANT, out);
-    Touch(SectionOf(a.client()), out);
+  for (const AttachmentRecord& record : waiting) {
+    BeginSession(record, out);
+    TouchAttachments(record.attachment().client(), out);
   }
 }
 
@@ -325,106 +337,6 @@ absl::Status State::Do(const RenewSession& c, Outcome& out) {
   if (!known->attachment().granted() || known->attachment().detaching()) return absl::OkStatus();
   StartFence(known->attachment(), FenceRecord::RENEW, out);
   return absl::OkStatus();
-}
-
-void State::StartFence(Attachment attachment, FenceRecord::Purpose purpose, Outcome& out) {
-  const auto key = Pair(attachment.volume(), attachment.client());
-  AttachmentRecord record = *attachments_.Find(key);
-  Volume volume = *volumes_.Find(attachment.volume());
-  Attachment& a = *record.mutable_attachment();
-  // A forced detach stays one, also if its client starts again meanwhile.
-  const bool grant = purpose == FenceRecord::GRANT || purpose == FenceRecord::RENEW;
-  if (grant && IsDetachFenced(key.first, attachment.client())) return;
-  DropFencesOf(attachment.volume(), attachment.client());
-  a.set_generation(volume.next_generation());
-  a.set_granted(false);
-  record.clear_held_back();
-  a.clear_floors();
-  a.clear_device();
-  if (!grant) a.set_detaching(true);
-  volume.set_next_generation(volume.next_generation() + 1);
-  FenceRecord fence;
-  ClusterRecord cluster = cluster_;
-  fence.set_id(cluster.next_fence());
-  cluster.set_next_fence(cluster.next_fence() + 1);
-  PutCluster(cluster);
-  fence.mutable_raise()->set_volume(volume.id());
-  fence.mutable_raise()->set_client(attachment.client());
-  fence.mutable_raise()->set_generation(a.generation());
-  fence.set_lineage(volume.lineage());
-  fence.set_table(lines_.Find(volume.lineage())->table());
-  fence.set_purpose(purpose);
-  PutVolume(volume);
-  PutAttachment(record);
-  fences_.Put(fence.id(), fence);
-  out.events.fences.push_back(fence.id());
-  Touch(SectionOf(attachment.client()), out);
-  out.fenced_tables.insert(fence.table());
-}
-
-// Chains that are not open are named again at once, with the raises of all fences that the command
-// has begun (S2).
-void State::NameFenced(Outcome& out) {
-  for (uint32_t table : out.fenced_tables) {
-    for (uint32_t raw : ChainsOfTable(table)) {
-      const ChainRecord* chain = chains_.Find(raw);
-      if (!chain->config().named().opened()) NameAgain(*chain, out);
-    }
-  }
-}
-
-// A chain whose raise for an earlier session of the volume rests on its name alone may still be
-// used in a lower epoch by members that have not heard that name: the new session does not (S2).
-void State::SetFloors(Attachment& a) const {
-  a.clear_floors();
-  const Volume& volume = *volumes_.Find(a.volume());
-  for (uint32_t raw : ChainsOfTable(lines_.Find(volume.lineage())->table())) {
-    const NamedConfig& config = chains_.Find(raw)->config();
-    if (config.named().opened()) continue;
-    const bool raised = std::ranges::any_of(
-        config.raises(), [&](const Raise& r) { return r.volume() == a.volume(); });
-    if (!raised) continue;
-    Attachment::ChainFloor& floor = *a.add_floors();
-    floor.set_chain(raw);
-    floor.set_epoch(config.named().epoch());
-  }
-}
-
-absl::Status State::Do(const FenceDone& c, Outcome& out) {
-  const FenceRecord* known = fences_.Find(c.fence());
-  if (known == nullptr) return absl::OkStatus();
-  if (cluster_.restoring()) {
-    return absl::FailedPreconditionError("the cluster is being restored: no session is granted");
-  }
-  const FenceRecord fence = *known;
-  fences_.Erase(fence.id());
-  out.events.fences_done.push_back(fence);
-  const uint64_t volume = fence.raise().volume();
-  const uint32_t client = fence.raise().client();
-  if (IsDetach(fence)) {
-    const Rights next = attachments_.Find({volume, client})->next_rights();
-    RemoveAttachment(volume, client, out);
-    AttachNext(volume, client, next, out);
-    GrantWaiting(volume, out);
-    BumpGeneration(out);
-    return absl::OkStatus();
-  }
-  AttachmentRecord record = *attachments_.Find({volume, client});
-  const uint32_t before = record.attachment().layer();
-  Grant(record);
-  *record.mutable_attachment()->mutable_floors() = fence.floors();
-  PutAttachment(record);
-  Touch(SectionOf(client), out);
-  if (before != 0) Collect(volumes_.Find(volume)->lineage(), before, Why::kOther, out);
-  return absl::OkStatus();
-}
-
-bool State::IsDetachFenced(uint64_t volume, uint32_t client) const {
-  for (const auto& [id, fence] : fences_.all()) {
-    const bool same = fence.raise().volume() == volume && fence.raise().client() == client;
-    if (same && IsDetach(fence)) return true;
-  }
-  return false;
 }
 
 void State::PutAttachment(const AttachmentRecord& record) {
@@ -452,18 +364,8 @@ void State::RemoveAttachment(uint64_t volume, uint32_t client, Outcome& out) {
   attachments_.Erase({volume, client});
   by_client_.erase({client, volume});
   FindBehind(volume);
-  Touch(SectionOf(client), out);
+  TouchAttachments(client, out);
   if (layer != 0) Collect(volumes_.Find(volume)->lineage(), layer, Why::kOther, out);
-}
-
-void State::DropFencesOf(uint64_t volume, uint32_t client) {
-  std::vector<uint64_t> superseded;
-  for (const auto& [id, fence] : fences_.all()) {
-    if (fence.raise().volume() == volume && fence.raise().client() == client) {
-      superseded.push_back(id);
-    }
-  }
-  for (uint64_t id : superseded) fences_.Erase(id);
 }
 
 }  // namespace storpool::metadata

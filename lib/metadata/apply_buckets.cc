@@ -3,17 +3,12 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "lib/base/limits.h"
 #include "lib/metadata/errors.h"
 #include "lib/metadata/state.h"
 
 namespace storpool::metadata {
 namespace {
-
-// StorPool's bound for names of buckets and keys; values are small things too.
-constexpr size_t kBucketNameBytesMax = 1023;
-constexpr size_t kBucketValueBytesMax = 64 << 10;
-constexpr size_t kBucketBytesMax = 1 << 20;
-constexpr size_t kBucketsMax = 4096;
 
 absl::Status CheckSet(const KeyValueChangeRequest& change) {
   if (change.bucket().empty() || change.bucket().size() > kBucketNameBytesMax) {

@@ -179,10 +179,10 @@ absl::Status State::Do(const ChangeMembers& c, Outcome& out) {
     out.result.set_changed(true);
   }
   for (const auto& disk : c.disks_out()) {
-    DiskBecomes(disk.disk(), disk.state(), disk.reason(), c.now_seconds(), out);
-    DiskRecord record = *disks_.Find(disk.disk());
-    record.set_failed_incarnation(record.disk().incarnation());
-    disks_.Put(disk.disk(), record);
+    const DiskRecord* known = disks_.Find(disk.disk());
+    if (known == nullptr) continue;  // forgotten since this was decided
+    DiskBecomes(disk.disk(), disk.state(), disk.reason(), c.now_seconds(), out,
+                known->disk().incarnation());
   }
   for (const ChainDesired& d : c.desired()) {
     const ChainRecord* known = chains_.Find(d.chain());
@@ -207,7 +207,7 @@ absl::Status State::Do(const ChangeMembers& c, Outcome& out) {
 }
 
 void State::DiskBecomes(uint32_t disk, Disk::State state, const std::string& reason,
-                        int64_t seconds, Outcome& out) {
+                        int64_t seconds, Outcome& out, uint64_t failed) {
   const DiskRecord* known = disks_.Find(disk);
   if (known == nullptr) return;
   DiskRecord record = *known;
@@ -217,6 +217,7 @@ void State::DiskBecomes(uint32_t disk, Disk::State state, const std::string& rea
   }
   record.mutable_disk()->set_state(state);
   record.mutable_disk()->set_state_reason(reason);
+  if (failed != 0) record.set_failed_incarnation(failed);
   disks_.Put(disk, record);
   Touch("disks", out);
 }
@@ -249,7 +250,11 @@ void State::Open(const OpenChains::One& c, Outcome& out) {
                                 }),
                  arriving.end());
   if (arriving.empty()) record.clear_urgent();
-  if (record.config().has_last_opened()) Leave(record.config().last_opened(), named, out);
+  if (record.config().has_last_opened()) {
+    Leave(record.config().last_opened(), named, out);
+  } else {
+    TellFormers(c.chain(), out);
+  }
   *record.mutable_config()->mutable_last_opened() = named;
   record.mutable_config()->clear_raises();
   record.clear_without();
@@ -265,6 +270,13 @@ void State::Leave(const ChainConfig& before, const ChainConfig& opened, Outcome&
     if (Find(opened, m.disk()) != nullptr) continue;
     PutFormer(m.disk(), opened.chain());
     out.events.disks_with_drops.insert(m.disk());
+  }
+}
+
+// They are told to drop it by an opened config only (5.7), and this is the first one.
+void State::TellFormers(uint32_t chain, Outcome& out) const {
+  for (const auto& [key, former] : formers_.all()) {
+    if (former.chain() == chain) out.events.disks_with_drops.insert(former.disk());
   }
 }
 

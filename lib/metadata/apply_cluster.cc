@@ -142,6 +142,8 @@ void State::TakeDisk(const NodeJoined& c, const DiskHere& here, Outcome& out) {
   // An ejected disk stays out for the rest of that life: its node tests it when it starts (6.7).
   const bool stays_out =
       record.ejected_by_operator() || (same_life && record.disk().state() == Disk::EJECTED);
+  // How the disk that was in its place has failed says nothing of this one.
+  if (record.disk().store() != here.store()) record.clear_failed_incarnation();
   Disk* disk = record.mutable_disk();
   disk->set_id(here.id());
   disk->set_node(c.node().id());
@@ -228,7 +230,7 @@ absl::Status State::ForgetClient(uint32_t id, Outcome& out) {
   }
   const auto attached = by_client_.lower_bound({id, 0});
   if (attached != by_client_.end() && attached->first == id) {
-    return Busy(absl::StrCat("client ", id, " has ", NameOf(*volumes_.Find(attached->second)),
+    return Busy(absl::StrCat("client ", id, " has ", Called(*volumes_.Find(attached->second)),
                              " attached; detach all of it first, with 'detach volume NAME client ",
                              id, " force yes'"));
   }
@@ -250,7 +252,7 @@ absl::Status State::Do(const ClientJoined& c, Outcome& out) {
   record.set_process(c.process());
   record.set_nbd_address(c.client().nbd_address());
   clients_.Put(id, record);
-  Touch(absl::StrCat("attachments/", id), out);
+  TouchAttachments(id, out);
   out.result.set_changed(new_life);
   if (!new_life) return absl::OkStatus();
   std::vector<Attachment> mine;
@@ -387,8 +389,7 @@ std::vector<std::string> State::UsersOfGroup(const std::string& group) const {
       break;
     }
     const Volume* volume = volumes_.Find(line.volume());
-    users.push_back(volume == nullptr ? "a volume that is being deleted"
-                                      : "volume " + volume->name());
+    users.push_back(volume == nullptr ? "a volume that is being deleted" : Called(*volume));
   }
   return users;
 }

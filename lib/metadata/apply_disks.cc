@@ -37,7 +37,7 @@ absl::Status State::Do(const EjectDisk& c, Outcome& out) {
   const DiskRecord* known = disks_.Find(c.disk());
   if (known == nullptr) return NoDisk(c.disk());
   DiskRecord record = *known;
-  if (!c.readmit()) {
+  if (!c.bring_back()) {
     if (record.ejected_by_operator()) return absl::OkStatus();
     if (const uint32_t chains = OnlyServedBy(c.disk()); chains > 0) {
       return Busy(absl::StrCat("disk ", c.disk(), " has the only copy of ", chains,
@@ -49,8 +49,14 @@ absl::Status State::Do(const EjectDisk& c, Outcome& out) {
     BumpGeneration(out);
     return absl::OkStatus();
   }
+  const Node* node = nodes_.Find(record.disk().node());
+  const bool up = node != nullptr && node->up();
   if (!record.ejected_by_operator()) {
-    if (record.disk().state() != Disk::EJECTED) return absl::OkStatus();
+    if (record.disk().state() == Disk::UP) return absl::OkStatus();
+    if (record.disk().state() == Disk::DOWN) {
+      return Busy(absl::StrCat("disk ", c.disk(), " is down, not ejected: ",
+                               up ? "restart" : "start", " node ", record.disk().node()));
+    }
     return Busy(absl::StrCat("disk ", c.disk(), " is out by itself (", record.disk().state_reason(),
                              "); restart node ", record.disk().node(), ", which tests it"));
   }
@@ -60,9 +66,7 @@ absl::Status State::Do(const EjectDisk& c, Outcome& out) {
                              ", which tests it, then take it back"));
   }
   record.set_ejected_by_operator(false);
-  const Node* node = nodes_.Find(record.disk().node());
   // It is as its node left it: nothing was read or written meanwhile.
-  const bool up = node != nullptr && node->up();
   record.mutable_disk()->set_state(up ? Disk::UP : Disk::DOWN);
   record.mutable_disk()->set_state_reason(
       up ? "" : absl::StrCat("node ", record.disk().node(), " does not answer"));

@@ -162,7 +162,7 @@ void State::NoLongerAwait(uint32_t node, Outcome& out) {
   PutCluster(cluster);
   if (cluster.restoring()) return;
   OpenSealed(out);
-  for (const auto& [id, client] : clients_.all()) Touch(absl::StrCat("attachments/", id), out);
+  for (const auto& [id, client] : clients_.all()) TouchAttachments(id, out);
   std::vector<Pair> layers;  // nothing was collected so far
   for (const auto& [key, layer] : layers_.all()) layers.push_back(key);
   for (const auto& [lineage, layer] : layers) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "lib/base/limits.h"
 #include "lib/metadata/errors.h"
 #include "lib/metadata/state.h"
 #include "lib/metadata/volume_parts.h"
@@ -33,7 +34,9 @@ absl::Status State::CheckOneWriter(const Volume& volume) const {
   uint32_t writers = 0;
   auto it = attachments_.all().lower_bound({volume.id(), 0});
   for (; it != attachments_.all().end() && it->first.first == volume.id(); ++it) {
-    writers += it->second.attachment().rights() == READ_WRITE;
+    // Also one that will be when its fence is over: it is not held, and writes the newest layer.
+    writers +=
+        it->second.attachment().rights() == READ_WRITE || it->second.next_rights() == READ_WRITE;
   }
   if (writers <= 1) return absl::OkStatus();
   return Busy(absl::StrCat("volume ", NameOf(volume), " is attached read-write to ", writers,
@@ -211,7 +214,7 @@ absl::Status State::Do(const SealSnapshots& c, Outcome& out) {
   EndOperation(record, out);
   for (const AttachmentRecord& a : moved) {
     PutAttachment(a);
-    Touch(absl::StrCat("attachments/", a.attachment().client()), out);
+    TouchAttachments(a.attachment().client(), out);
   }
   FinishSnapshots(record, std::move(clone), out);
   return absl::OkStatus();
@@ -241,7 +244,7 @@ absl::Status State::Do(const SessionMoved& c, Outcome& out) {
   AttachmentRecord record = *known;
   record.mutable_attachment()->set_layer(c.layer());
   PutAttachment(record);
-  Touch(absl::StrCat("attachments/", c.client()), out);
+  TouchAttachments(c.client(), out);
   Collect(lineage, before, Why::kOther, out);
   out.result.set_changed(true);
   return absl::OkStatus();

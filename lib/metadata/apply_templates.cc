@@ -147,7 +147,7 @@ void State::Propagate(const Template& t, Outcome& out) {
     changed.insert(volume.id());
   }
   for (const auto& [key, attachment] : attachments_.all()) {
-    if (changed.contains(key.first)) Touch(absl::StrCat("attachments/", key.second), out);
+    if (changed.contains(key.first)) TouchAttachments(key.second, out);
   }
 }
 

@@ -15,8 +15,8 @@ namespace storpool::metadata {
 absl::Status State::CheckDetached(const Volume& volume) const {
   const auto it = attachments_.all().lower_bound({volume.id(), 0});
   if (it == attachments_.all().end() || it->first.first != volume.id()) return absl::OkStatus();
-  return Busy(absl::StrCat(volume.snapshot() ? "snapshot " : "volume ", NameOf(volume),
-                           " is attached to client ", it->first.second, "; detach it first"));
+  return Busy(absl::StrCat(Called(volume), " is attached to client ", it->first.second,
+                           "; detach it first"));
 }
 
 // A volume and its line, ready but for their ids. `parent`: the snapshot that it is a clone of.

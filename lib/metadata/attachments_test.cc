@@ -179,6 +179,21 @@ TEST_F(AttachmentsTest, AFenceSurvivesARestartOfMetadata) {
   EXPECT_TRUE(cluster.client(1).Find("v")->granted());
 }
 
+TEST_F(AttachmentsTest, AFenceThatAnotherOneSupersedesIsForgotten) {
+  ASSERT_TRUE(Attach(1).ok());
+  cluster.node(2).raises = false;
+  const auto restart = [&] {
+    cluster.client(1).Kill(true);
+    cluster.client(1).Start();
+    cluster.Run(Duration::Millis(200));
+    return cluster.state().fences().begin()->first;
+  };
+  const uint64_t first = restart();
+  EXPECT_NE(cluster.leader().fences().since(first), Instant());
+  ASSERT_NE(restart(), first);
+  EXPECT_EQ(cluster.leader().fences().since(first), Instant());
+}
+
 TEST_F(AttachmentsTest, AMuteMemberDelaysAGrantForAWhileOnly) {
   ASSERT_TRUE(Attach(1).ok());
   cluster.node(3).raises = false;  // it answers, but cannot drain
@@ -313,6 +328,24 @@ TEST_F(AttachmentsTest, AMoveOfAnOpenDeviceIsOffAsAWhole) {
   ASSERT_TRUE(cluster.Do(move).ok());
   cluster.Run(Duration::Seconds(2));
   EXPECT_TRUE(cluster.client(2).Find("v")->granted());
+}
+
+TEST_F(AttachmentsTest, OtherRightsForAClientThatIsDownNeedForce) {
+  ASSERT_TRUE(Attach(1).ok());
+  cluster.client(1).Kill(true);
+  cluster.Run(Duration::Millis(100));
+  Command move;
+  ReassignRequest::One& entry = *move.mutable_reassign()->add_entries();
+  entry.set_volume("v");
+  entry.add_ro(1);
+  EXPECT_EQ(ErrorName(cluster.Do(move).status()), "busy");
+  EXPECT_FALSE(cluster.state().attachments().begin()->second.attachment().detaching());
+  entry.set_force(true);
+  ASSERT_TRUE(cluster.Do(move).ok());
+  cluster.Run(Duration::Seconds(1));
+  EXPECT_EQ(cluster.state().attachments().begin()->second.attachment().rights(), READ_ONLY);
+  entry.set_force(false);
+  EXPECT_TRUE(cluster.Do(move).ok());  // it is so already
 }
 
 TEST_F(AttachmentsTest, OneBadEntryChangesNothing) {

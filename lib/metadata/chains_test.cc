@@ -187,6 +187,42 @@ TEST_F(ChainsTest, ADiskForgottenAfterItsChainsLeftDropsWhatItHas) {
   EXPECT_TRUE(cluster.state().formers().empty());
 }
 
+// What a disk is to drop it is told by an opened config; of a chain that never was there is none.
+TEST_F(ChainsTest, AFormerMemberOfAChainThatNeverOpenedDropsItWhenThatOpens) {
+  cluster.StartLeader();
+  cluster.Init();
+  Command group, create, forget;
+  group.mutable_update_group()->set_name("default");
+  for (uint32_t id : {1, 2, 3}) {
+    cluster.AddNode(id).opens = false;
+    group.mutable_update_group()->add_add_disks(id * 10);
+  }
+  cluster.Run(Duration::Millis(500));
+  ASSERT_TRUE(cluster.Do(group).ok());
+  create.mutable_create_template()->set_name("t");
+  create.mutable_create_template()->set_replication(2);
+  ASSERT_TRUE(cluster.Do(create).ok());
+  cluster.Run(Duration::Millis(500));
+  const size_t chains_of_2 = cluster.state().ChainsOfDisk(20).size();
+  ASSERT_GT(chains_of_2, 0u);
+  cluster.node(2).Kill(true);
+  cluster.Run(Duration::Seconds(5));
+  forget.mutable_forget_disk()->set_disk(20);
+  ASSERT_TRUE(cluster.Do(forget).ok());
+  cluster.Run(Duration::Seconds(20));
+  ASSERT_TRUE(cluster.state().ChainsOfDisk(20).empty());
+  ASSERT_EQ(cluster.Open(), 0u);
+  cluster.node(2).Start();
+  cluster.Run(Duration::Seconds(1));
+  EXPECT_EQ(cluster.state().formers().size(), chains_of_2);
+  EXPECT_TRUE(cluster.node(2).former_chains.empty());
+  for (uint32_t id : {1, 2, 3}) cluster.node(id).opens = true;
+  cluster.Run(Duration::Seconds(5));
+  EXPECT_EQ(cluster.Open(), 64u);
+  EXPECT_EQ(cluster.node(2).former_chains.size(), chains_of_2);
+  EXPECT_TRUE(cluster.state().formers().empty());
+}
+
 TEST_F(ChainsTest, AForgottenMemberOfADownChainReturnsAsANewDisk) {
   cluster.Standard(2, 2);
   cluster.node(2).Kill(true);
@@ -232,10 +268,10 @@ TEST_F(ChainsTest, AFailedDiskLeavesAndItsNodeStays) {
 
 TEST_F(ChainsTest, ADiskThatFailsWhileItIsOutIsNotTakenBackInThatLife) {
   cluster.Standard();
-  const auto eject = [&](bool readmit) {
+  const auto eject = [&](bool bring_back) {
     Command command;
     command.mutable_eject_disk()->set_disk(30);
-    command.mutable_eject_disk()->set_readmit(readmit);
+    command.mutable_eject_disk()->set_bring_back(bring_back);
     return cluster.Do(command).status();
   };
   ASSERT_TRUE(eject(false).ok());
@@ -253,6 +289,55 @@ TEST_F(ChainsTest, ADiskThatFailsWhileItIsOutIsNotTakenBackInThatLife) {
   EXPECT_TRUE(eject(true).ok());
   cluster.Run(Duration::Seconds(2));
   EXPECT_EQ(cluster.state().FindDisk(30)->disk().state(), Disk::UP);
+  // Another disk in its place has not failed, whichever life it is in.
+  ASSERT_TRUE(eject(false).ok());
+  cluster.node(3).Say(failed);
+  cluster.Run(Duration::Seconds(1));
+  const uint64_t life = cluster.state().FindDisk(30)->failed_incarnation();
+  cluster.node(3).Kill(true);
+  cluster.Run(Duration::Seconds(1));
+  cluster.node(3).disks[0].set_store(0xd15c9999);
+  cluster.node(3).disks[0].set_incarnation(life - 1);  // the next one begins
+  cluster.node(3).Start();
+  cluster.Run(Duration::Seconds(1));
+  ASSERT_EQ(cluster.state().FindDisk(30)->disk().incarnation(), life);
+  EXPECT_TRUE(eject(true).ok());
+}
+
+// What is decided by what was known is applied to what is.
+TEST_F(ChainsTest, ADiskMayBeForgottenWhileItsFailureIsDecided) {
+  cluster.Standard();
+  Command eject, forget;
+  eject.mutable_eject_disk()->set_disk(30);
+  ASSERT_TRUE(cluster.Do(eject).ok());
+  cluster.Run(Duration::Seconds(1));
+  ToMetadata failed;
+  failed.mutable_disk_failed()->set_disk(30);
+  failed.mutable_disk_failed()->set_reason("read error");
+  cluster.node(3).Say(failed);
+  forget.mutable_forget_disk()->set_disk(30);
+  const uint64_t before = cluster.medium.last_index;
+  ASSERT_TRUE(cluster.Do(forget).ok());
+  Command second;
+  ASSERT_TRUE(second.ParseFromString(cluster.medium.entries[before + 2]));
+  ASSERT_EQ(second.change_members().disks_out_size(), 1);
+  EXPECT_EQ(cluster.state().FindDisk(30), nullptr);
+}
+
+TEST_F(ChainsTest, ADiskThatNobodyKnowsIsPassedOver) {
+  cluster.Standard();
+  Command command;
+  for (uint32_t disk : {77, 30}) {
+    ChangeMembers::DiskOut& out = *command.mutable_change_members()->add_disks_out();
+    out.set_disk(disk);
+    out.set_state(Disk::EJECTED);
+    out.set_reason("read error");
+  }
+  ASSERT_TRUE(cluster.Do(command).ok());
+  EXPECT_EQ(cluster.state().FindDisk(77), nullptr);
+  const DiskRecord& known = *cluster.state().FindDisk(30);
+  EXPECT_EQ(known.disk().state(), Disk::EJECTED);
+  EXPECT_EQ(known.failed_incarnation(), known.disk().incarnation());
 }
 
 TEST_F(ChainsTest, ALevelFailureNamesWithoutThoseItBlames) {

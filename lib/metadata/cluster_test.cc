@@ -237,7 +237,7 @@ TEST_F(ClusterTest, ABackupComesBackAboveEverythingSeen) {
   subscribe.mutable_subscribe()->add_sections()->set_section(LineSectionName(lost));
   cluster.node(1).Say(subscribe);
   cluster.Run(Duration::Millis(50));
-  EXPECT_NE(cluster.leader().live().alarms().back().text.find("has 1 lines"), std::string::npos);
+  EXPECT_NE(cluster.leader().live().alarms().back().text().find("has 1 lines"), std::string::npos);
 }
 
 TEST_F(ClusterTest, ALineThatIsGoneIsToldOnceAndFollowedNoMore) {
@@ -270,7 +270,7 @@ TEST_F(ClusterTest, ASectionThatIsNotToldRaisesAnAlarm) {
   subscribe.mutable_subscribe()->add_sections()->set_section("line/one");
   cluster.node(1).Say(subscribe);
   ASSERT_FALSE(cluster.leader().live().alarms().empty());
-  EXPECT_NE(cluster.leader().live().alarms().back().text.find("line/one"), std::string::npos);
+  EXPECT_NE(cluster.leader().live().alarms().back().text().find("line/one"), std::string::npos);
 }
 
 TEST_F(ClusterTest, ARestoredClusterDoesNotWaitForANodeThatIsForgotten) {

@@ -72,6 +72,7 @@ void Leader::DecideMembers() {
   Command command;
   ChangeMembers& change = *command.mutable_change_members();
   for (uint32_t node : ejected_) change.add_nodes_down(node);
+  std::erase_if(failed_disks_, [&](const auto& f) { return state_.FindDisk(f.first) == nullptr; });
   for (const auto& [disk, reason] : failed_disks_) {
     ChangeMembers::DiskOut& out = *change.add_disks_out();
     out.set_disk(disk);
@@ -151,6 +152,7 @@ void Leader::DecideEnding(ChangeMembers& change) {
 }
 
 void Leader::DecideFences(ChangeMembers& change) {
+  fence_progress_.ForgetGone(state_.fences());
   if (state_.fences().empty()) return;
   const Instant now = reactor_.Now();
   const LiveMembers live = MembersNow(change);
@@ -161,9 +163,8 @@ void Leader::DecideFences(ChangeMembers& change) {
       Command command;
       command.mutable_fence_done()->set_fence(id);
       finishing_.insert(id);
-      Propose(std::move(command), [this, id = id](absl::StatusOr<CommandResult> result) {
-        if (!result.ok()) finishing_.erase(id);
-      });
+      Propose(std::move(command),
+              [this, id = id](absl::StatusOr<CommandResult>) { finishing_.erase(id); });
       continue;
     }
     if (now - fence_progress_.since(id) < options_.fence_wait) continue;

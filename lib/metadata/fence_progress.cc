@@ -13,7 +13,9 @@ void FenceProgress::OnRaised(const Raised& message) {
   }
 }
 
-void FenceProgress::OnDone(uint64_t fence) { fences_.erase(fence); }
+void FenceProgress::ForgetGone(const std::map<uint64_t, FenceRecord>& fences) {
+  std::erase_if(fences_, [&](const auto& known) { return !fences.contains(known.first); });
+}
 
 std::vector<uint32_t> FenceProgress::Waiting(const State& state, const FenceRecord& fence) const {
   static const Fence kNothing;

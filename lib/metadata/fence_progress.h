@@ -17,7 +17,8 @@ class FenceProgress {
  public:
   void OnStarted(uint64_t fence, Instant now);
   void OnRaised(const Raised& message);
-  void OnDone(uint64_t fence);
+  // Those that are not among these any more: done, or superseded.
+  void ForgetGone(const std::map<uint64_t, FenceRecord>& fences);
 
   // The chains of the fence's table that it still waits for. A chain is done when every serving
   // member of its opened epoch has raised in that epoch, or when it was opened by a name that

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "lib/metadata/errors.h"
 #include "lib/metadata/leader.h"
+#include "lib/metadata/volume_parts.h"
 
 namespace storpool::metadata {
 namespace {
@@ -120,10 +121,11 @@ void Leader::TakeFillReport(uint32_t client, const FillReport& message) {
     }
     if (!message.error().empty()) {
       FailedFill& failed = failed_fills_[lineage];
-      if (failed.error != message.error()) {
+      const Volume* volume = state_.FindVolume(fill.volume());
+      if (failed.error != message.error() && volume != nullptr) {
         AddAlarm(
             absl::StrCat("client ", client),
-            absl::StrCat("the copying for volume ", fill.volume(), " stopped: ", message.error(),
+            absl::StrCat("the copying for ", Called(*volume), " stopped: ", message.error(),
                          "; another session goes on in ", kFillRest.millis() / 1000, " s"));
       }
       failed = {message.error(), reactor_.Now() + kFillRest};
@@ -137,10 +139,11 @@ void Leader::TakeFillReport(uint32_t client, const FillReport& message) {
 
 // ---- Space -------------------------------------------------------------------------------------
 
-void Leader::AskSpace(const std::set<uint64_t>& lineages, SpaceDone done) {
+void Leader::AskSpace(const std::set<uint64_t>& lineages, SpaceDone done, Caller caller) {
   SpaceQuestion question;
   question.deadline = reactor_.Now() + options_.space_time;
   question.done = std::move(done);
+  question.caller = std::move(caller);
   std::map<uint32_t, std::set<uint64_t>> by_node;
   std::string& missing = question.space.missing;
   for (uint64_t lineage : lineages) {
@@ -199,11 +202,17 @@ void Leader::FinishQuestions() {
       question.space.missing = absl::StrCat("node ", node, " did not answer");
       return true;
     });
-    const bool over = question.waits_for.empty();
+    const bool over = question.waits_for.empty() || question.caller.gone();
     if (over) finished.push_back(std::move(question));
     it = over ? questions_.erase(it) : std::next(it);
   }
-  for (SpaceQuestion& question : finished) question.done(std::move(question.space));
+  for (SpaceQuestion& question : finished) {
+    if (question.caller.gone()) {
+      question.done(absl::CancelledError("whoever asked has gone"));
+    } else {
+      question.done(std::move(question.space));
+    }
+  }
 }
 
 }  // namespace storpool::metadata

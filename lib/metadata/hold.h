@@ -32,7 +32,7 @@ struct Hold {
   bool closing = false;                             // what ends it is in the log
   std::string doomed;                               // why it is to be given up
   std::map<uint64_t, HeldSession> sessions;         // by volume
-  std::set<std::pair<uint32_t, uint32_t>> renewed;  // client, generation
+  std::set<std::pair<uint64_t, uint32_t>> renewed;  // volume, generation: these count per volume
 
   template <class Condition>
   bool All(Condition condition) const {

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "lib/base/check.h"
 #include "lib/metadata/errors.h"
+#include "lib/metadata/volume_parts.h"
 
 namespace storpool::metadata {
 namespace {
@@ -41,6 +42,7 @@ Leader::~Leader() { *alive_ = false; }
 absl::Status Leader::Start() {
   SP_RETURN_IF_ERROR(state_.Load());
   const Instant now = reactor_.Now();
+  live_.started_ = now;
   live_.started_seconds_ = reactor_.clock().WallSeconds();
   detection_.Start(now);
   expire_from_ = now + kExpiryPause;
@@ -103,11 +105,7 @@ void Leader::TellOf(const Outcome& outcome) {
       SendRaise(fence->second);
     }
   }
-  for (const FenceRecord& fence : events.fences_done) {
-    fence_progress_.OnDone(fence.id());
-    finishing_.erase(fence.id());
-    SendEndedSession(fence);
-  }
+  for (const FenceRecord& fence : events.fences_done) SendEndedSession(fence);
   if (!events.disks_with_drops.empty()) SendDrops(events.disks_with_drops);
   news_.insert(events.sections.begin(), events.sections.end());
 }
@@ -125,16 +123,21 @@ absl::Status Leader::CheckLive(const Command& command) const {
   if (command.has_forget_service()) return CheckDown(command.forget_service());
   if (command.what_case() == Command::kDetach) {
     const Detach& detach = command.detach();
-    const auto leaves = [&](uint32_t c) { return detach.all() || c == detach.client(); };
+    const auto leaves = [&](const Attachment& a) {
+      return detach.all() || a.client() == detach.client();
+    };
     return detach.force() ? absl::OkStatus() : CheckCanLeave(detach.volume(), leaves);
   }
   for (const ReassignRequest::One& entry : command.reassign().entries()) {
     if (entry.force()) continue;
-    const auto leaves = [&](uint32_t c) {
-      const auto has = [c](const auto& list) {
-        return std::find(list.begin(), list.end(), c) != list.end();
+    const auto leaves = [&](const Attachment& a) {
+      const auto has = [&](const auto& list) {
+        return std::find(list.begin(), list.end(), a.client()) != list.end();
       };
-      return has(entry.detach()) || (entry.detach_all() && !has(entry.rw()) && !has(entry.ro()));
+      const bool rw = has(entry.rw()), ro = has(entry.ro());
+      if (has(entry.detach()) || (entry.detach_all() && !rw && !ro)) return true;
+      // It closes the volume also to get it with other rights.
+      return (rw && a.rights() != READ_WRITE) || (ro && a.rights() != READ_ONLY);
     };
     SP_RETURN_IF_ERROR(CheckCanLeave(entry.volume(), leaves));
   }
@@ -142,16 +145,16 @@ absl::Status Leader::CheckLive(const Command& command) const {
 }
 
 absl::Status Leader::CheckCanLeave(const std::string& name,
-                                   const std::function<bool(uint32_t)>& leaves) const {
+                                   const std::function<bool(const Attachment&)>& leaves) const {
   const absl::StatusOr<Volume> volume = state_.FindVolume(name);
   if (!volume.ok()) return volume.status();
   auto it = state_.attachments().lower_bound({volume->id(), 0});
   for (; it != state_.attachments().end() && it->first.first == volume->id(); ++it) {
     const auto& [key, a] = *it;
-    if (a.waits() || !leaves(static_cast<uint32_t>(key.second))) continue;
+    if (a.waits() || !leaves(a.attachment())) continue;
     if (live_.client(static_cast<uint32_t>(key.second)).up) continue;
-    return Busy(absl::StrCat("client ", key.second, " is down, so it cannot let go of volume ",
-                             name, "; 'force yes' detaches it all the same"));
+    return Busy(absl::StrCat("client ", key.second, " is down, so it cannot let go of ",
+                             Called(*volume), "; 'force yes' detaches it all the same"));
   }
   return absl::OkStatus();
 }

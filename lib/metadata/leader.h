@@ -86,12 +86,14 @@ class Leader : public control::PeerHandler {
     std::map<State::Pair, LayerSpace> layers;
     std::string missing;  // why something is not counted; empty: all is
   };
-  using SpaceDone = absl::AnyInvocable<void(Space)>;
-  void AskSpace(const std::set<uint64_t>& lineages, SpaceDone done);
+  // Answers kCancelled once `caller` is seen to have gone.
+  using SpaceDone = absl::AnyInvocable<void(absl::StatusOr<Space>)>;
+  void AskSpace(const std::set<uint64_t>& lineages, SpaceDone done, Caller caller = {});
 
   const State& state() const { return state_; }
   const LiveView& live() const { return live_; }
   const LineProgress& lines() const { return lines_; }
+  const FenceProgress& fences() const { return fence_progress_; }
 
   void OnPeer(control::Peer* peer) override;
   void OnPeerMessage(control::Peer* peer, const ToMetadata& message) override;
@@ -131,7 +133,7 @@ class Leader : public control::PeerHandler {
   absl::Status CheckDown(const ForgetService& forget) const;
   absl::Status CheckLive(const Command& command) const;
   absl::Status CheckCanLeave(const std::string& name,
-                             const std::function<bool(uint32_t)>& leaves) const;
+                             const std::function<bool(const Attachment&)>& leaves) const;
 
   // registration.cc
   void OnRegister(const std::shared_ptr<PeerState>& peer, const Register& message);
@@ -276,6 +278,7 @@ class Leader : public control::PeerHandler {
     std::set<uint32_t> waits_for;  // nodes
     Space space;
     SpaceDone done;
+    Caller caller;
   };
   std::map<uint64_t, SpaceQuestion> questions_;
   uint64_t next_question_ = 1;

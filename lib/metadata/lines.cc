@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <set>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 #include "lib/metadata/errors.h"
@@ -11,6 +12,8 @@
 
 namespace storpool::metadata {
 namespace {
+
+std::string SectionOf(uint64_t lineage) { return absl::StrCat("line/", lineage); }
 
 void AddTo(Line& line, uint32_t id, const LayerRecord& record) {
   Layer& layer = *line.add_layers();
@@ -120,7 +123,7 @@ uint32_t State::BumpLine(uint64_t lineage, Outcome& out) {
   line.set_version(line.version() + 1);
   lines_.Put(lineage, line);
   out.events.lines.insert(lineage);
-  out.events.sections.insert(absl::StrCat("line/", lineage));
+  out.events.sections.insert(SectionOf(lineage));
   return line.version();
 }
 
@@ -151,13 +154,13 @@ void State::NewLine(Line line, uint64_t size_bytes, Outcome& out) {
   first.set_changed(1);
   PutLayer(lineage, 1, first);
   out.events.lines.insert(lineage);
-  out.events.sections.insert(absl::StrCat("line/", lineage));
+  out.events.sections.insert(SectionOf(lineage));
 }
 
 void State::EraseLine(uint64_t lineage, Outcome& out) {
   const uint32_t table = lines_.Find(lineage)->table();
   lines_.Erase(lineage);
-  out.events.sections.insert(absl::StrCat("line/", lineage));
+  out.events.sections.insert(SectionOf(lineage));
   if (--lines_on_[table] == 0) EraseTableIfUnused(table, out);
 }
 

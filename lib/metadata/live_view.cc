@@ -4,8 +4,11 @@
 
 namespace storpool::metadata {
 
-void LiveView::AddAlarm(int64_t at_seconds, std::string from, std::string text) {
-  alarms_.push_back({at_seconds, std::move(from), std::move(text)});
+void LiveView::AddAlarm(int64_t at_seconds, const std::string& from, const std::string& text) {
+  RaisedAlarm& alarm = alarms_.emplace_back();
+  alarm.set_at_seconds(at_seconds);
+  alarm.set_from(from);
+  alarm.set_text(text);
   if (alarms_.size() > kAlarmsMax) alarms_.pop_front();
 }
 

@@ -2,6 +2,7 @@
 // only, lost with it, and never input of State::Apply.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "lib/base/types.h"
+#include "proto/admin.pb.h"
 #include "proto/control.pb.h"
 
 namespace storpool::metadata {
@@ -17,6 +19,7 @@ namespace storpool::metadata {
 struct PeerFacts {
   bool up = false;  // registered, and its link stands
   Instant last_heard;
+  Instant down_since;            // of a client that was up and is not any more
   int64_t up_since_seconds = 0;  // since 1970
   std::string version;
   std::string address;  // of a client: where it exports volumes
@@ -24,12 +27,6 @@ struct PeerFacts {
   // had the newest last.
   uint64_t map_version = 0;
   uint64_t generation = 0;
-};
-
-struct RaisedAlarm {
-  int64_t at_seconds = 0;
-  std::string from;  // "node 3", "metadata"
-  std::string text;
 };
 
 class LiveView {
@@ -40,6 +37,8 @@ class LiveView {
   // Facts of one that was never seen are all zero.
   PeerFacts node(uint32_t id) const { return Get(nodes_, id); }
   PeerFacts client(uint32_t id) const { return Get(clients_, id); }
+  // Of one that is not up: since when, as far as this leader can know.
+  Instant client_down_since(uint32_t id) const { return std::max(client(id).down_since, started_); }
   // nullptr if none was reported since this leader began.
   const DiskRoom* room(uint32_t disk) const { return Find(rooms_, disk); }
   const MemberBase* base(uint32_t chain, uint32_t disk) const {
@@ -71,7 +70,7 @@ class LiveView {
     const auto it = map.find(key);
     return it == map.end() ? nullptr : &it->second;
   }
-  void AddAlarm(int64_t at_seconds, std::string from, std::string text);
+  void AddAlarm(int64_t at_seconds, const std::string& from, const std::string& text);
   void AddPause(uint64_t snapshot, Duration pause);
   void AddFailedOperation(uint64_t operation, std::string why);
 
@@ -84,6 +83,7 @@ class LiveView {
   std::map<uint64_t, std::string> failed_operations_;            // the newest
   std::deque<RaisedAlarm> alarms_;
   std::string relocation_blocked_;
+  Instant started_;
   int64_t started_seconds_ = 0;
 };
 

@@ -217,10 +217,10 @@ TEST_F(MovesTest, CopyingThatFailsIsTriedAgainAfterARest) {
   EXPECT_LE(cluster.state().applied() - applied, 12u) << "it is tried without pause";
   EXPECT_GE(cluster.client(1).fill_orders.size(), 3u);
   const auto& alarms = cluster.leader().live().alarms();
-  EXPECT_EQ(
-      std::ranges::count_if(
-          alarms, [](const RaisedAlarm& a) { return a.text.find("lost a block") != a.text.npos; }),
-      1);
+  const auto is_of_block = [](const RaisedAlarm& a) {
+    return a.text().find("lost a block") != std::string::npos;
+  };
+  EXPECT_EQ(std::ranges::count_if(alarms, is_of_block), 1);
   cluster.client(1).fill_error.clear();
   cluster.Run(Duration::Seconds(8));
   EXPECT_TRUE(cluster.state().fills().empty());

@@ -85,18 +85,20 @@ void Leader::Handle(PeerState& peer, const Subscribe& message) {
                           "restored; they stay on its disks, and nobody can use them"));
   }
   const size_t max = peer.kind == Kind::kNode ? kNodeSubscriptionsMax : kSubscriptionsMax;
-  int refused = 0;
-  std::string one;
+  std::vector<std::string> unknown, surplus;
   for (const SectionVersion& wanted : message.sections()) {
     if (peer.sections.Add(wanted, max)) continue;
-    ++refused;
-    one = wanted.section();
+    (IsSection(wanted.section()) ? surplus : unknown).push_back(wanted.section());
   }
-  if (refused > 0) {
-    AddAlarm(NameOf(peer), absl::StrCat("asks for ", refused,
-                                        " sections of the map that it is not told, such as ", one,
-                                        ": it follows ", peer.sections.size(), " of at most ", max,
-                                        ", or that is no section"));
+  if (!unknown.empty()) {
+    AddAlarm(NameOf(peer),
+             absl::StrCat("asks for ", unknown.size(),
+                          " sections of the map that there cannot be, such as ", unknown.back()));
+  }
+  if (!surplus.empty()) {
+    AddAlarm(NameOf(peer),
+             absl::StrCat("asks for ", surplus.size(), " sections of the map more than the ", max,
+                          " that it may follow; it is not told of ", surplus.back(), ", for one"));
   }
   Changed();
 }

@@ -43,6 +43,7 @@ void Leader::OnPeerGone(control::Peer* peer, bool refused) {
     if (refused) EjectGone(reactor_.Now());  // writes stand still until it is out
   } else {
     live_.clients_[state->id].up = false;
+    live_.clients_[state->id].down_since = reactor_.Now();
   }
   Changed();
 }

@@ -164,12 +164,6 @@ bool IsMoving(const ChainRecord& record) {
   });
 }
 
-uint32_t ChainsToMove(const State& state, uint32_t table) {
-  uint32_t count = 0;
-  for (uint32_t raw : state.ChainsOfTable(table)) count += IsToMove(*state.FindChain(raw));
-  return count;
-}
-
 namespace {
 
 struct Waiting {

@@ -40,7 +40,6 @@ RelocationTurn TakeTurns(const State& state, const LiveView& live,
 bool IsToMove(const ChainRecord& record);
 // A new member of it is being filled.
 bool IsMoving(const ChainRecord& record);
-uint32_t ChainsToMove(const State& state, uint32_t table);
 
 // What chains hold, as far as disks have said: an estimate.
 class ChainSizes {

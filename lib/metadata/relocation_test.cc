@@ -47,10 +47,15 @@ class RelocationTest : public testing::Test {
     command.mutable_set_relocator()->set_on(on);
     return Do(command);
   }
+  static uint32_t ToMove(const State& state, uint32_t table) {
+    const std::vector<uint32_t> chains = state.ChainsOfTable(table);
+    return static_cast<uint32_t>(std::ranges::count_if(
+        chains, [&](uint32_t raw) { return IsToMove(*state.FindChain(raw)); }));
+  }
   uint32_t ToMove() {
     uint32_t count = 0;
     for (const auto& [id, table] : cluster.state().tables()) {
-      count += ChainsToMove(cluster.state(), table.id());
+      count += ToMove(cluster.state(), table.id());
     }
     return count;
   }
@@ -146,7 +151,7 @@ TEST_F(RelocationTest, AnotherGroupReplacesWholeRowsWithoutLosingAMirror) {
     }
     EXPECT_EQ(fresh.FullyServing(replication), 64u);
     for (uint32_t disk : {10, 20, 30}) EXPECT_TRUE(fresh.state().ChainsOfDisk(disk).empty());
-    EXPECT_EQ(ChainsToMove(fresh.state(), 1), 0u);
+    EXPECT_EQ(ToMove(fresh.state(), 1), 0u);
   }
 }
 
@@ -296,10 +301,10 @@ TEST_F(RelocationTest, ANodeThatDiesMeanwhileDelaysOnly) {
 
 TEST_F(RelocationTest, AnEjectedDiskIsOutUntilItIsTakenBack) {
   cluster.Standard(3, 3);
-  const auto eject = [&](uint32_t disk, bool readmit) {
+  const auto eject = [&](uint32_t disk, bool bring_back) {
     Command command;
     command.mutable_eject_disk()->set_disk(disk);
-    command.mutable_eject_disk()->set_readmit(readmit);
+    command.mutable_eject_disk()->set_bring_back(bring_back);
     const absl::Status status = Do(command);
     cluster.Run(Duration::Seconds(2));
     return status;
@@ -320,6 +325,12 @@ TEST_F(RelocationTest, AnEjectedDiskIsOutUntilItIsTakenBack) {
   ASSERT_TRUE(eject(30, true).ok());
   cluster.Run(Duration::Seconds(5));
   EXPECT_EQ(cluster.FullyServing(3), 64u);
+  EXPECT_TRUE(eject(20, true).ok());  // it is there
+  cluster.node(2).Kill(true);
+  cluster.Run(Duration::Seconds(1));
+  const absl::Status down = eject(20, true);
+  EXPECT_EQ(ErrorName(down), "busy");
+  EXPECT_EQ(down.message(), "disk 20 is down, not ejected: start node 2");
 }
 
 TEST_F(RelocationTest, DescriptionsAreShortAndPlain) {

@@ -109,6 +109,12 @@ std::string TableSectionName(uint32_t table) { return absl::StrCat("table/", tab
 std::string LineSectionName(uint64_t lineage) { return absl::StrCat("line/", lineage); }
 std::string AttachmentsSectionName(uint32_t client) { return absl::StrCat("attachments/", client); }
 
+bool IsSection(const std::string& name) {
+  uint64_t id = 0;
+  return name == "disks" || Parse(name, kTable, id) || Parse(name, kLine, id) ||
+         Parse(name, kAttachments, id);
+}
+
 bool IsOfLostLine(const State& state, const std::string& section) {
   uint64_t id = 0;
   return Parse(section, kLine, id) && state.FindLine(id) == nullptr && state.IsLost(id);
@@ -145,11 +151,8 @@ std::vector<Section> SectionsAbove(const State& state, const std::string& name, 
 }
 
 bool Subscriptions::Add(const SectionVersion& wanted, size_t max) {
-  uint64_t id = 0;
   const std::string& name = wanted.section();
-  const bool section = name == "disks" || Parse(name, kTable, id) || Parse(name, kLine, id) ||
-                       Parse(name, kAttachments, id);
-  if (!section || (sent_.size() >= max && !sent_.contains(name))) return false;
+  if (!IsSection(name) || (sent_.size() >= max && !sent_.contains(name))) return false;
   sent_[name] = wanted.version();
   added_.insert(name);
   return true;

@@ -28,6 +28,7 @@ inline constexpr size_t kNodeSubscriptionsMax = 1 << 24;  // a node follows ever
 
 std::string TableSectionName(uint32_t table);
 std::string LineSectionName(uint64_t lineage);
+bool IsSection(const std::string& name);
 // Whether it is the section of a line that was lost by a restore (State::IsLost).
 bool IsOfLostLine(const State& state, const std::string& section);
 std::string AttachmentsSectionName(uint32_t client);
@@ -43,7 +44,7 @@ std::vector<Section> SectionsAbove(const State& state, const std::string& name, 
 // What one peer follows, and what it has been sent.
 class Subscriptions {
  public:
-  // False if it asks for more than `max` or for something that is no section.
+  // False if it asks for more than `max`, or if that is no section (IsSection).
   bool Add(const SectionVersion& wanted, size_t max);
   // As if all were added once more: what could not be told may be by now.
   void AskAgain();

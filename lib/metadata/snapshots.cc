@@ -95,7 +95,7 @@ bool Leader::MayHold(const OperationRecord& operation, Hold& hold) {
 }
 
 void Leader::Renew(const Attachment& a, Hold& hold) {
-  if (!hold.renewed.insert({a.client(), a.generation()}).second) return;
+  if (!hold.renewed.insert({a.volume(), a.generation()}).second) return;
   Command command;
   RenewSession& renew = *command.mutable_renew_session();
   renew.set_volume(a.volume());

@@ -141,6 +141,19 @@ TEST_F(SnapshotsTest, AClientThatIsNotThereIsFencedFirst) {
   EXPECT_EQ(At("v", 1).layer(), 2u);
 }
 
+// Generations count per volume: those of two are often the same.
+TEST_F(SnapshotsTest, EverySessionOfAClientThatIsNotThereIsFenced) {
+  Attach("v", 1);
+  Attach("w", 1);
+  ASSERT_EQ(At("v", 1).generation(), At("w", 1).generation());
+  cluster.client(1).Kill(false);
+  cluster.Run(Duration::Millis(200));
+  ASSERT_TRUE(cluster.Snapshot({"v", "w"}).ok());
+  cluster.Run(cluster.options.ejection + Duration::Seconds(5));
+  EXPECT_TRUE(Exists("s-v"));
+  EXPECT_TRUE(Exists("s-w"));
+}
+
 TEST_F(SnapshotsTest, AClientWhoseLinkIsDownForAMomentIsNotFenced) {
   Attach("v", 1);
   const uint32_t before = At("v", 1).generation();
@@ -172,6 +185,21 @@ TEST_F(SnapshotsTest, AClientThatComesBackInTimeIsHeldAgain) {
 TEST_F(SnapshotsTest, SeveralWritersAreBusy) {
   Attach("v", 1);
   Attach("v", 2);
+  EXPECT_EQ(ErrorName(cluster.Snapshot({"v"}).status()), "busy");
+}
+
+// It would write the new layer, while the other one still writes the old one.
+TEST_F(SnapshotsTest, WhoIsToWriteAfterItsFenceIsAWriterToo) {
+  Attach("v", 2);
+  Attach("v", 1, READ_ONLY);
+  cluster.node(2).raises = false;
+  Command change;
+  change.mutable_reassign()->add_entries()->set_volume("v");
+  change.mutable_reassign()->mutable_entries(0)->add_rw(1);
+  ASSERT_TRUE(cluster.Do(change).ok());
+  cluster.Run(Duration::Millis(200));
+  ASSERT_EQ(cluster.state().fences().size(), 1u);
+  ASSERT_EQ(At("v", 1).rights(), READ_ONLY);
   EXPECT_EQ(ErrorName(cluster.Snapshot({"v"}).status()), "busy");
 }
 

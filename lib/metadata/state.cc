@@ -196,6 +196,10 @@ void State::Touch(const std::string& section, Outcome& out) {
   batch_.Put(kSectionPrefix + section, EncodeKey(Now()));
 }
 
+void State::TouchAttachments(uint64_t client, Outcome& out) {
+  Touch(absl::StrCat("attachments/", client), out);
+}
+
 void State::PutCluster(const ClusterRecord& record) {
   cluster_ = record;
   batch_.Put(kClusterKey, record.SerializeAsString());

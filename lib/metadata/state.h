@@ -140,7 +140,7 @@ class State {
   // The newest line of such a lineage that a node has told, for members of its chains that lack it;
   // nobody decides by it or changes it. nullptr if none has.
   const Line* FindLostLine(uint64_t lineage) const { return lost_lines_.Find(lineage); }
-  // As people and clients see it: with the name of its template, "*name" while it is deleted.
+  // As people and clients see it: called as by NameOf, with the name of its template.
   Volume Shown(const Volume& volume) const;
   Attachment Shown(const AttachmentRecord& record) const;
   std::vector<uint32_t> ChainsOfDisk(uint32_t disk) const;  // member of the newest name
@@ -209,6 +209,7 @@ class State {
   // state.cc
   uint64_t Now() const { return cluster_.version_base() + index_; }  // version of what it changes
   void Touch(const std::string& section, Outcome& out);
+  void TouchAttachments(uint64_t client, Outcome& out);
   void PutCluster(const ClusterRecord& record);
   void BumpGeneration(Outcome& out);
 
@@ -254,10 +255,12 @@ class State {
   void NameAgain(ChainRecord record, Outcome& out);
   void PutFormer(uint32_t disk, uint32_t chain);
   absl::Status CheckName(const ChainRecord& record, const NameChain& c) const;
+  // `failed`: the life in which it has failed; 0: it has not.
   void DiskBecomes(uint32_t disk, Disk::State state, const std::string& reason, int64_t seconds,
-                   Outcome& out);
+                   Outcome& out, uint64_t failed = 0);
   // Disks of the `before` config that the opened one does not have: they are to drop the chain.
   void Leave(const ChainConfig& before, const ChainConfig& opened, Outcome& out);
+  void TellFormers(uint32_t chain, Outcome& out) const;
   void Open(const OpenChains::One& c, Outcome& out);
 
   // volume_lookup.cc
@@ -338,9 +341,10 @@ class State {
   absl::Status CheckAttach(const Volume& volume, uint32_t client, Rights rights) const;
   absl::Status CheckWriter(const Volume& volume, Rights rights) const;
   void AddAttachment(Volume volume, uint32_t client, Rights rights, bool waits, Outcome& out);
+  void BeginSession(AttachmentRecord record, Outcome& out);
   uint32_t LayerFor(const Volume& volume, Rights rights) const;
   void BeginDetach(Attachment a, bool force, Rights next, Outcome& out);
-  void Grant(AttachmentRecord& record) const;
+  void GrantOrHoldBack(AttachmentRecord& record) const;
   void GrantHeldBack(uint64_t volume, Outcome& out);
   void AttachNext(uint64_t volume, uint32_t client, Rights next, Outcome& out);
   absl::StatusOr<Move> PlanMove(const ReassignRequest::One& entry) const;
@@ -349,10 +353,12 @@ class State {
   void GrantWaiting(uint64_t volume, Outcome& out);
   void PutAttachment(const AttachmentRecord& record);
   void FindBehind(uint64_t volume);
+  void RemoveAttachment(uint64_t volume, uint32_t client, Outcome& out);
+
+  // apply_fences.cc
   void StartFence(Attachment attachment, FenceRecord::Purpose purpose, Outcome& out);
   void NameFenced(Outcome& out);
   void SetFloors(Attachment& a) const;
-  void RemoveAttachment(uint64_t volume, uint32_t client, Outcome& out);
   void DropFencesOf(uint64_t volume, uint32_t client);
 
   env::KeyValueStore& store_;

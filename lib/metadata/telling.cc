@@ -115,8 +115,9 @@ void Leader::SendDrops(const std::set<uint32_t>& disks) {
         continue;
       }
       // Only on an opened epoch without it (5.7).
-      if (Has(chain->config().last_opened(), id)) continue;
-      *page_for(disk->disk().node()).add_former_chains() = chain->config().last_opened();
+      const NamedConfig& config = chain->config();
+      if (!config.has_last_opened() || Has(config.last_opened(), id)) continue;
+      *page_for(disk->disk().node()).add_former_chains() = config.last_opened();
     }
   }
   for (auto& [node, pages] : orders) {

@@ -2,6 +2,7 @@
 #include "absl/strings/str_cat.h"
 #include "lib/metadata/errors.h"
 #include "lib/metadata/state.h"
+#include "lib/metadata/volume_parts.h"
 #include "lib/model/names.h"
 
 namespace storpool::metadata {
@@ -73,14 +74,14 @@ absl::Status State::CheckName(const std::string& name, bool snapshot) const {
 Volume State::Shown(const Volume& volume) const {
   Volume shown = volume;
   if (const Template* t = templates_.Find(volume.template_id())) shown.set_template_name(t->name());
-  if (volume.deleted()) shown.set_name("*" + volume.name());
+  shown.set_name(NameOf(volume));
   return shown;
 }
 
 Attachment State::Shown(const AttachmentRecord& record) const {
   Attachment shown = record.attachment();
   const Volume& volume = *volumes_.Find(shown.volume());
-  shown.set_volume_name(volume.name());
+  shown.set_volume_name(NameOf(volume));
   shown.set_global_id(volume.global_id());
   shown.set_snapshot(volume.snapshot());
   return shown;
@@ -149,7 +150,7 @@ void State::EraseVolume(uint64_t id) {
 void State::TouchVolume(uint64_t id, Outcome& out) {
   auto it = attachments_.all().lower_bound({id, 0});
   for (; it != attachments_.all().end() && it->first.first == id; ++it) {
-    Touch(absl::StrCat("attachments/", it->first.second), out);
+    TouchAttachments(it->first.second, out);
   }
 }
 

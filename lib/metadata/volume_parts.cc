@@ -33,7 +33,12 @@ std::string GlobalIdOf(const ClusterRecord& cluster, uint64_t id) {
 }
 
 std::string NameOf(const Volume& volume) {
-  return volume.name().empty() ? "~" + volume.global_id() : volume.name();
+  return absl::StrCat(volume.deleted() ? "*" : "",
+                      volume.name().empty() ? "~" + volume.global_id() : volume.name());
+}
+
+std::string Called(const Volume& volume) {
+  return absl::StrCat(volume.snapshot() ? "snapshot " : "volume ", NameOf(volume));
 }
 
 uint32_t FirstChainOf(uint64_t lineage, uint32_t chains) {
@@ -48,9 +53,9 @@ absl::Status CheckTags(const Tags& tags) {
 }
 
 absl::Status CheckTagCount(const Volume& volume) {
-  if (volume.tags_size() <= static_cast<int>(kTagsMax)) return absl::OkStatus();
+  if (volume.tags_size() <= static_cast<int>(kTagsPerVolumeMax)) return absl::OkStatus();
   return InvalidParam(absl::StrCat("volume ", NameOf(volume), " would have ", volume.tags_size(),
-                                   " tags, at most ", kTagsMax, " are possible"));
+                                   " tags, at most ", kTagsPerVolumeMax, " are possible"));
 }
 
 void MergeTags(const Tags& changes, Volume& volume) {

@@ -34,6 +34,7 @@ TEST_F(VolumesTest, ANamelessVolumeIsFoundByItsGlobalId) {
   const auto made = cluster.CreateVolume("");
   ASSERT_TRUE(made.ok());
   EXPECT_EQ(Get("~" + made->global_id()).id(), made->id());
+  EXPECT_EQ(cluster.state().Shown(Get("~" + made->global_id())).name(), "~" + made->global_id());
   EXPECT_EQ(ErrorName(cluster.state().FindVolume("").status()), "objectDoesNotExist");
   for (const char* bad : {"~", "~d.n", "~d.n.", "~d.n.01", "~d.n.zzzzzzzzzzzzzzzzzzzz", "~d.n.-"}) {
     EXPECT_EQ(ErrorName(cluster.state().FindVolume(bad).status()), "objectDoesNotExist") << bad;

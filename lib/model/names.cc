@@ -9,10 +9,6 @@
 namespace storpool::model {
 namespace {
 
-constexpr size_t kGroupNameBytesMax = 127;
-constexpr size_t kClusterNameBytesMax = 62;
-constexpr size_t kDiskDescriptionBytesMax = 30;
-
 bool IsAlnum(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }

@@ -72,6 +72,52 @@ class Snapshots(BoundCluster):
                    {"volumes": [{"volume": "data", "name": "x"}, {"volume": "nobody"}]})
         self.assertNotIn("x", self.snapshot_names())
 
+    def test_what_has_no_name_is_named_by_its_global_id(self):
+        """As CloudStack makes volumes: with `name: ""`."""
+        api, running = self.api, self.running
+        made = running.data("POST", "VolumeCreate", {"name": "", "size": GIB, "template": "t"})
+        name = f"~{made['globalId']}"
+        self.assertEqual(made["name"], name)
+        self.assertIn(name, [volume.name for volume in api.volumesList()])
+        self.assertEqual([volume.name for volume in api.volumeList(name)], [name])
+        self.assertEqual(api.volumesStatus()[name].status, "up")
+        self.assertEqual(api.volumeDescribe(name).name, name)
+        self.assertEqual(api.volumeInfo(name).name, name)
+        self.assertIn(name, [space.name for space in api.volumesSpace()])
+        other = running.data("POST", "VolumeCreate", {"name": "", "size": GIB, "template": "t"})
+        api.snapshotCreate(other["name"], {"name": "of-nobody"})
+        self.assertEqual(api.snapshotList("of-nobody")[0].onVolume, other["name"])
+        api.volumeDelete(other["name"])
+        api.snapshotDelete("of-nobody")
+
+        # Frozen, it is a snapshot without a name; here is a clone of it, without one too.
+        api.volumeFreeze(name)
+        self.assertEqual([snapshot.name for snapshot in api.snapshotList(name)], [name])
+        self.assertEqual(api.snapshotDescribe(name).name, name)
+        clone = running.data("POST", "VolumeCreate", {"name": "", "parent": name})["name"]
+        self.assertEqual(api.volumeList(clone)[0].parentName, name)
+        status = api.volumesStatus()
+        self.assert_whole(status, "volumesStatus")
+        self.assertEqual({name, clone} - set(status), set())
+
+        # In deletion it stays while its clone reads it; the package must take it for a snapshot.
+        api.snapshotDelete(name)
+        deleted = f"*{made['globalId']}"
+        self.assertIn(deleted, self.snapshot_names())
+        status = api.volumesStatus()
+        self.assert_whole(status, "volumesStatus")
+        self.assertIn(deleted, status)
+        self.assertEqual(api.volumeList(clone)[0].parentName, deleted)
+        self.assertIn(f"*{name}: deleted", running.cluster.ctl("volume", "quickStatus"))
+
+        running.data("POST", f"VolumeRebase/{clone}", {})
+        for task in running.cluster.ctl_json("task", "list"):
+            self.assertTrue(task["name"] or task["kind"] in ("recovery", "relocator"), task)
+        self.assert_whole(api.tasksList(), "tasksList")
+        self.assertEqual([task for task in running.data("GET", "TasksList") if task["name"]], [])
+        running.cluster.wait("the snapshot is gone", lambda: deleted not in self.snapshot_names())
+        api.volumeDelete(clone)
+
     def test_a_frozen_volume_is_a_snapshot(self):
         api = self.api
         api.volumeCreate({"name": "image", "size": GIB, "template": "t"})

@@ -11,7 +11,6 @@ absl::StatusOr<std::string> MemoryKeyValueStore::Get(std::string_view key) const
 }
 
 absl::Status MemoryKeyValueStore::Write(const KeyValueBatch& batch, bool sync) {
-  if (!failure_.ok()) return failure_;
   Apply(batch, &present_);
   unsynced_.push_back(batch);
   if (!sync) return absl::OkStatus();

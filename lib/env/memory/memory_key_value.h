@@ -23,9 +23,6 @@ class MemoryKeyValueStore : public KeyValueStore {
 
   // Keeps the first so many of the unsynced batches.
   void PowerCut(Random& random);
-  // Every Write from now on fails with it, until it is OK.
-  void set_failure(absl::Status failure) { failure_ = std::move(failure); }
-  size_t unsynced_batches() const { return unsynced_.size(); }
 
  private:
   using Map = std::map<std::string, std::string, std::less<>>;
@@ -34,7 +31,6 @@ class MemoryKeyValueStore : public KeyValueStore {
   Map present_;
   Map durable_;
   std::vector<KeyValueBatch> unsynced_;
-  absl::Status failure_;
 };
 
 }  // namespace storpool::env

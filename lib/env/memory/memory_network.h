@@ -47,7 +47,6 @@ class MemoryNetwork {
   // Resets the connections between two hosts; new ones work.
   void DropConnections(const std::string& a, const std::string& b);
 
-  uint64_t bytes_delivered() const { return bytes_delivered_; }
   size_t open_streams() const { return streams_.size(); }
 
  private:
@@ -67,7 +66,6 @@ class MemoryNetwork {
   std::map<uint64_t, MemoryStream*> streams_;  // by age
   uint64_t next_stream_ = 1;
   int next_port_ = 10000;
-  uint64_t bytes_delivered_ = 0;
 };
 
 }  // namespace storpool::env

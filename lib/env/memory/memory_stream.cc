@@ -107,7 +107,6 @@ void MemoryStream::OnTime() {
         handler_->OnConnected();
         break;
       case Delivery::Kind::kBytes:
-        hub_.bytes_delivered_ += delivery.bytes.size();
         HandOn(delivery.bytes, watch);
         break;
       case Delivery::Kind::kClosed:

@@ -1,14 +1,12 @@
 #include "lib/env/posix/file_log.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
 #include <ctime>
+#include <string>
 
-#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
 namespace storpool::env {
@@ -31,17 +29,7 @@ const char* Name(LogLevel level) {
 }  // namespace
 
 std::unique_ptr<FileLog> FileLog::ToStderr(LogLevel lowest) {
-  return std::unique_ptr<FileLog>(new FileLog(STDERR_FILENO, false, lowest));
-}
-
-absl::StatusOr<std::unique_ptr<FileLog>> FileLog::ToFile(const std::string& path, LogLevel lowest) {
-  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  if (fd < 0) return absl::ErrnoToStatus(errno, absl::StrCat("log file ", path, ": open"));
-  return std::unique_ptr<FileLog>(new FileLog(fd, true, lowest));
-}
-
-FileLog::~FileLog() {
-  if (owned_) close(fd_);
+  return std::unique_ptr<FileLog>(new FileLog(lowest));
 }
 
 void FileLog::Log(LogLevel level, std::string_view component, std::string_view text) {
@@ -59,7 +47,7 @@ void FileLog::Log(LogLevel level, std::string_view component, std::string_view t
   std::replace(line.begin(), line.end(), '\n', ' ');
   line.push_back('\n');
   // A log that cannot be written must not stop the service.
-  [[maybe_unused]] const ssize_t written = write(fd_, line.data(), line.size());
+  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, line.data(), line.size());
 }
 
 }  // namespace storpool::env
