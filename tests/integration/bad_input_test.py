@@ -300,9 +300,11 @@ class Full(unittest.TestCase):
             self.assertGreater(len(written), 32)
             for piece in written:
                 self.assertEqual(handle.pread(MIB, piece * MIB), content(piece, 0), piece)
-            status = cluster.status()
-            self.assertFalse(status["healthy"])
-            self.assertTrue(any("full" in reason for reason in status["reasons"]), status)
+
+            def full_is_told():  # with the next heartbeats
+                status = cluster.status()
+                return not status["healthy"] and any("full" in r for r in status["reasons"])
+            cluster.wait("the status says that disks are full", full_is_told)
             half = len(written) // 2
             handle.trim(half * MIB, 0)
 
