@@ -140,12 +140,12 @@ class ChunkStoreImpl : public ChunkStore,
   void OnSealed(Batch& batch) override;
   void OnBatchDurable(Batch& batch) override;
   void OnDeviceFailed(const absl::Status& status) override;
-  // damage.cc
-  void LoadDamage();
-  uint64_t AppendDamage();
-
   // Reader::Host
   void OnReadsReady() override { ScheduleBatch(); }
+
+  // Chains that lost records (damage.cc).
+  void LoadDamage();
+  uint64_t AppendDamage();
 
   StreamWriter& log() { return writer(StreamId::kLog); }
   StreamWriter& writer(StreamId stream) { return *writers_[static_cast<size_t>(stream)]; }

@@ -75,7 +75,8 @@ Task RunOpen(const ChunkStore::Options& options, const ClusterUuid& cluster,
     // What a killed process had under way may stand in the drive's cache only: from here on we
     // rely on it (5.3a).
     SP_RETURN_CO(co_await FlushDevice(options.device));
-    damaged = recovery.damaged() || (s.flags & Superblock::kDamaged) != 0;  // or it was cut off
+    // Found now, or by a recovery that was cut off before its note was durable.
+    damaged = recovery.damaged() || (s.flags & Superblock::kDamaged) != 0;
   }
   *store = std::make_unique<ChunkStoreImpl>(options, std::move(core), damaged);
   co_return co_await (*store)->Begin();
