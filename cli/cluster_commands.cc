@@ -32,7 +32,7 @@ std::string AlarmLines(const StatusAnswer& answer, int64_t now_seconds) {
                     recent[i]->from(), ": ", recent[i]->text(), "\n");
   }
   if (left_out > 0) {
-    absl::StrAppend(&text, "  and ", left_out, " alarms before; status -j has all\n");
+    absl::StrAppend(&text, "  and ", left_out, " before; status -j has all\n");
   }
   return text;
 }

@@ -105,7 +105,7 @@ StatusAnswer StatusOf(bool healthy) {
   answer.set_cluster_name("sofia.one");
   answer.set_cluster(
       std::string("\x01\x23\x45\x67\x89\xab\xcd\xef\x01\x23\x45\x67\x89\xab\xcd\xef", 16));
-  answer.set_summary("cluster sofia.one healthy: 3/3 nodes, 6/6 disks, 1/1 clients up, 1 volumes");
+  answer.set_summary("cluster sofia.one healthy: 3/3 nodes, 6/6 disks, 1/1 clients up, 1 volume");
   answer.set_nodes(3);
   answer.set_nodes_up(healthy ? 3 : 2);
   answer.set_generation(kFakeGeneration);

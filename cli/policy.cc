@@ -67,7 +67,7 @@ std::vector<Parameter> LimitParameters() {
            .value = "N",
            .kind = Kind::kNumber,
            .help = "Operations a second at most; - for no limit.",
-           .max = json::kIopsMax,
+           .max = kIopsMax,
            .choices = {kNoLimit}},
           {.word = "bw",
            .value = "MB",

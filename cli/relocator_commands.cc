@@ -23,7 +23,8 @@ std::string Sentence(const RelocatorStatusAnswer& status) {
   std::string text = absl::StrCat("relocator ", status.on() ? "on" : "off", ", ");
   if (status.volumes_to_relocate() == 0) return text + "no volumes to relocate";
   absl::StrAppend(&text, status.volumes_to_relocate(),
-                  " volumes to relocate: ", status.chains_to_move(), " chains to move, ",
+                  status.volumes_to_relocate() == 1 ? " volume" : " volumes",
+                  " to relocate: ", status.chains_to_move(), " chains to move, ",
                   status.chains_moving(), " moving");
   if (status.bytes_left() > 0) {
     absl::StrAppend(&text, ", ", FormatSize(status.bytes_done()), " done, ",

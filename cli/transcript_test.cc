@@ -138,13 +138,13 @@ TEST_F(Transcript, StatusSaysWhatWasAlarmingInTheLastDay) {
   admin_.alarm_minutes = 60;
   ASSERT_EQ(RunArguments({"status"}), kOk) << err_.str();
   const std::string text = out_.str();
-  EXPECT_NE(text.find("up, 1 volumes\n"
+  EXPECT_NE(text.find("up, 1 volume\n"
                       "  alarm: 2026-11-18 01:06:40 node 3: disk 301 failed: attempt 3\n"),
             std::string::npos)
       << text;
   EXPECT_TRUE(
       text.ends_with("  alarm: 2026-11-18 10:06:40 node 3: disk 301 failed: attempt 12\n"
-                     "  and 2 alarms before; status -j has all\n"))
+                     "  and 2 before; status -j has all\n"))
       << text;
   EXPECT_EQ(std::ranges::count(text, '\n'), 12);
   ASSERT_EQ(RunArguments({"-j", "status"}), kOk);

@@ -24,11 +24,9 @@ absl::Status FailureOfDetach(const metadata::AttachmentRecord& record, const met
                              const metadata::LiveView& live, Instant now) {
   const Attachment& a = record.attachment();
   if (!record.detach_error().empty()) return metadata::Busy(record.detach_error());
-  if (live.client(a.client()).up || state.IsDetachFenced(a.volume(), a.client())) {
-    return absl::OkStatus();
-  }
-  const Duration down = now - live.client_down_since(a.client());
-  if (down < Duration::Millis(kClientReturnMs)) return absl::OkStatus();
+  const metadata::PeerFacts client = live.client(a.client());
+  if (client.up || state.IsDetachFenced(a.volume(), a.client())) return absl::OkStatus();
+  if (now - client.down_since < Duration::Millis(kClientReturnMs)) return absl::OkStatus();
   const std::string what = metadata::Called(*state.FindVolume(a.volume()));
   return metadata::Busy(absl::StrCat("client ", a.client(), " is down: it gives ", what,
                                      " back when it returns; 'detach ", what, " client ",
@@ -175,8 +173,8 @@ void AddProgress(const ReassignRequest::One& entry, WaitFor what, const metadata
     if (!leaves) continue;
     progress.failed.Update(FailureOfDetach(it->second, state, live, now));
     if (!missing.empty()) continue;
-    missing = absl::StrCat("client ", client, " has not given ", metadata::Called(*volume),
-                           " back yet");
+    missing =
+        absl::StrCat("client ", client, " has not given ", metadata::Called(*volume), " back yet");
   }
   for (const auto& [client, rights] : wanted) {
     if (what == WaitFor::kDetached || !missing.empty()) break;

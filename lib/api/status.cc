@@ -133,7 +133,8 @@ void Admin::Call(const StatusRequest&, Done<StatusAnswer> done) {
       "cluster ", answer.cluster_name(), answer.healthy() ? " healthy: " : " not healthy: ",
       answer.nodes_up(), "/", answer.nodes(), " nodes, ", answer.disks_up(), "/", answer.disks(),
       " disks, ", answer.clients_up(), "/", answer.clients(), " clients up, ", answer.volumes(),
-      " volumes", answer.healthy() ? "" : absl::StrCat("; ", answer.reasons(0))));
+      answer.volumes() == 1 ? " volume" : " volumes",
+      answer.healthy() ? "" : absl::StrCat("; ", answer.reasons(0))));
   done(std::move(answer));
 }
 

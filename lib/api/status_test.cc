@@ -52,7 +52,7 @@ TEST_F(StatusTest, VolumesAndSnapshotsAreCountedApart) {
   ASSERT_TRUE(Call<SnapshotCreateAnswer>(SnapshotOf("v", "s")).ok());
   EXPECT_EQ(Status()->volumes(), 1u);
   EXPECT_EQ(Status()->snapshots(), 1u);
-  EXPECT_NE(Status()->summary().find(" 1 volumes"), std::string::npos) << Status()->summary();
+  EXPECT_NE(Status()->summary().find(" 1 volume"), std::string::npos) << Status()->summary();
   cluster.node(1).applies = false;  // it stays, in deletion
   VolumeDeleteRequest remove;
   remove.set_name("s");

@@ -82,6 +82,9 @@ inline constexpr size_t kGroupNameBytesMax = 127;       // of placement groups, 
 inline constexpr size_t kClusterNameBytesMax = 62;      // "location.cluster"
 inline constexpr size_t kDiskDescriptionBytesMax = 30;  // fits a column
 
+// What a volume may be limited to; more is a mistake of who asks.
+inline constexpr uint64_t kIopsMax = 1u << 30;
+
 // Control: what metadata keeps in memory and hands out whole.
 inline constexpr uint32_t kAttachmentsPerClientMax = 1024;
 inline constexpr uint32_t kTagsPerVolumeMax = 256;

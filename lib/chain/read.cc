@@ -10,8 +10,9 @@ namespace {
 
 using wire::Result;
 
-// Of each chain, what is read for requests that must wait for a confirmation: a request of any size
-// fits. More would stop all clients of the node, who share its memory, for one chain that waits.
+// Of each chain, what is read for requests that must wait for a confirmation (design 5.4): a
+// request of any size fits. More would stop all clients of the node, who share its memory, for one
+// chain that waits.
 constexpr uint64_t kKeptBytesMax = kRequestBytesMax;
 
 void Refuse(const ReplicaState& s, ClientRef client, uint64_t number, Result result, Effects& out) {

@@ -263,6 +263,7 @@ void Replica::OnDurable(uint64_t record_number, Instant now, Effects& out) {
 
 void Replica::OnStoreExtent(uint64_t id, BlockRange extent, Instant now, Effects& out) {
   OnExtent(*state_, id, extent, now, out);
+  SetTimerIfChanged(out);
 }
 
 void Replica::OnStoreRead(StoreReadResult&& result, Instant now, Effects& out) {

@@ -1,4 +1,4 @@
-// Units that StorPool's clients count in, and how far.
+// Units that StorPool's clients count in.
 #pragma once
 
 #include <cstdint>
@@ -6,6 +6,5 @@
 namespace storpool::json {
 
 inline constexpr uint64_t kBandwidthUnitBytes = 1024;  // bandwidth is KiB a second
-inline constexpr uint64_t kIopsMax = 1u << 30;         // more is a mistake
 
 }  // namespace storpool::json

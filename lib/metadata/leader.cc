@@ -42,7 +42,6 @@ Leader::~Leader() { *alive_ = false; }
 absl::Status Leader::Start() {
   SP_RETURN_IF_ERROR(state_.Load());
   const Instant now = reactor_.Now();
-  live_.started_ = now;
   live_.started_seconds_ = reactor_.clock().WallSeconds();
   detection_.Start(now);
   expire_from_ = now + kExpiryPause;

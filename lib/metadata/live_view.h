@@ -2,7 +2,6 @@
 // only, lost with it, and never input of State::Apply.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -37,8 +36,6 @@ class LiveView {
   // Facts of one that was never seen are all zero.
   PeerFacts node(uint32_t id) const { return Get(nodes_, id); }
   PeerFacts client(uint32_t id) const { return Get(clients_, id); }
-  // Of one that is not up: since when, as far as this leader can know.
-  Instant client_down_since(uint32_t id) const { return std::max(client(id).down_since, started_); }
   // nullptr if none was reported since this leader began.
   const DiskRoom* room(uint32_t disk) const { return Find(rooms_, disk); }
   const MemberBase* base(uint32_t chain, uint32_t disk) const {
@@ -83,7 +80,6 @@ class LiveView {
   std::map<uint64_t, std::string> failed_operations_;            // the newest
   std::deque<RaisedAlarm> alarms_;
   std::string relocation_blocked_;
-  Instant started_;
   int64_t started_seconds_ = 0;
 };
 
