@@ -134,12 +134,16 @@ Replica::Replica(const ChainRecord& record, std::optional<model::NamedConfig> co
 
 Replica::~Replica() = default;
 
+Instant Replica::next_timer() const {
+  const ReplicaState& s = *state_;
+  const Instant at = std::min({s.retry_at, s.commit_due, NextOfSources(s)});
+  return s.told ? std::min(at, s.told->adopt_at) : at;
+}
+
 void Replica::SetTimerIfChanged(Effects& out) {
-  ReplicaState& s = *state_;
-  Instant at = std::min({s.retry_at, s.commit_due, NextOfSources(s)});
-  if (s.told) at = std::min(at, s.told->adopt_at);
-  if (at == s.timer) return;
-  s.timer = at;
+  const Instant at = next_timer();
+  if (at == state_->timer) return;
+  state_->timer = at;
   out.Add(SetTimer{at});
 }
 

@@ -112,6 +112,8 @@ class Replica {
   void OnTimer(Instant now, Effects& out);
 
   ReplicaStatus status() const;
+  // When OnTimer is due: what the last SetTimer said, after each of the calls above.
+  Instant next_timer() const;
   // What was scanned and sent to targets of resyncs, and is not acknowledged.
   uint64_t scan_bytes_out() const;
   // The config that this member has adopted; epoch 0 if none.

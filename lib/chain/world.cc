@@ -297,6 +297,7 @@ void World::Execute(DiskId disk, Effects& effects) {
     if (watcher != nullptr) watcher->OnEffect(disk, effect);
     ExecuteOne(disk, effect);
   }
+  SP_CHECK(nodes_.at(disk).timer == nodes_.at(disk).replica->next_timer());
 }
 
 void World::ExecuteOne(DiskId disk, Effect& effect) {
