@@ -1,15 +1,13 @@
 // metadata ...: backup, and what is done where metadata's folder is.
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 
 #include "absl/strings/str_cat.h"
 #include "cli/commands.h"
 #include "lib/base/size.h"
 #include "lib/embed/metadata_store.h"
+#include "lib/embed/private_file.h"
 
 namespace storpool::cli {
 namespace {
@@ -19,43 +17,21 @@ constexpr std::string_view kFolderHelp =
     "Is made unless it is there; one that holds a cluster, or that others may write in, is "
     "refused.";
 
-absl::Status FileError(const std::string& path) {
-  return absl::InternalError(absl::StrCat(path, " cannot be written"));
-}
-
-// An empty file that only this user may read, whatever the umask: what was left of an earlier try
-// is not taken over, for others may have it open.
-absl::Status MakePrivateFile(const std::string& path) {
-  std::remove(path.c_str());
-  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd < 0) return FileError(path);
-  close(fd);
-  return absl::OkStatus();
-}
-
 absl::StatusOr<Output> Backup(Session& session, const Arguments& arguments) {
   const std::string path = arguments.Text("FILE");
   std::error_code error;
   if (std::filesystem::exists(std::filesystem::symlink_status(path, error))) {
     return absl::AlreadyExistsError(absl::StrCat(path, " exists; remove it, or name another file"));
   }
-  const std::string unfinished = path + ".unfinished";
-  if (absl::Status s = MakePrivateFile(unfinished); !s.ok()) return s;
-  std::ofstream file(unfinished, std::ios::binary | std::ios::trunc);
-  if (!file) return FileError(unfinished);
+  const absl::StatusOr<std::unique_ptr<embed::PrivateFile>> file = embed::PrivateFile::Begin(path);
+  if (!file.ok()) return file.status();
   uint64_t size = 0;
   absl::Status status = session.admin.Backup([&](const std::string& piece) {
     size += piece.size();
-    file.write(piece.data(), static_cast<std::streamsize>(piece.size()));
-    return file ? absl::OkStatus() : FileError(unfinished);
+    return (*file)->Write(piece);
   });
-  file.close();
-  if (status.ok() && !file) status = FileError(unfinished);
-  if (status.ok() && std::rename(unfinished.c_str(), path.c_str()) != 0) status = FileError(path);
-  if (!status.ok()) {
-    std::remove(unfinished.c_str());
-    return status;
-  }
+  if (status.ok()) status = (*file)->Finish();
+  if (!status.ok()) return status;
   return LocalOutput({{"ok", true}, {"file", path}, {"size", size}},
                      absl::StrCat("OK\n", path, ": ", FormatSize(size), "\n"));
 }

@@ -6,11 +6,13 @@
 
 #include <array>
 #include <cerrno>
+#include <memory>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "lib/embed/private_file.h"
 
 namespace storpool::embed {
 namespace {
@@ -42,22 +44,13 @@ absl::StatusOr<std::string> Read(int fd, const std::string& path) {
                    kTokenTextMax, " printable characters; remove it and a new one is made"));
 }
 
-// Written aside first, so that a half-written token is never taken for one.
-absl::Status Write(const std::string& token, const std::string& folder, const std::string& path) {
-  const std::string aside = path + ".unfinished";
-  const int fd = open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd < 0) return Failed(aside, "make", errno);
-  const absl::Cleanup close_file = [fd] { close(fd); };
-  const std::string line = token + "\n";
-  if (write(fd, line.data(), line.size()) != static_cast<ssize_t>(line.size()) || fsync(fd) != 0) {
-    return Failed(aside, "write", errno);
-  }
-  if (rename(aside.c_str(), path.c_str()) != 0) return Failed(path, "make", errno);
-  const int folder_fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder_fd < 0) return Failed(folder, "open", errno);
-  const absl::Cleanup close_folder = [folder_fd] { close(folder_fd); };
-  if (fsync(folder_fd) != 0) return Failed(folder, "write", errno);
-  return absl::OkStatus();
+absl::Status Write(const std::string& token, const std::string& path) {
+  const absl::StatusOr<std::unique_ptr<PrivateFile>> file = PrivateFile::Begin(path);
+  absl::Status status = file.status();
+  if (status.ok()) status = (*file)->Write(token + "\n");
+  if (status.ok()) status = (*file)->Finish();
+  if (status.ok()) return status;
+  return absl::Status(status.code(), absl::StrCat("token file ", status.message()));
 }
 
 }  // namespace
@@ -76,7 +69,7 @@ absl::StatusOr<std::string> TakeToken(const std::string& folder, env::Entropy& e
   entropy.Fill(bytes);
   std::string token = absl::BytesToHexString(
       absl::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
-  if (absl::Status s = Write(token, folder, path); !s.ok()) return s;
+  if (absl::Status s = Write(token, path); !s.ok()) return s;
   return token;
 }
 
