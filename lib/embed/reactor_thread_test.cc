@@ -42,6 +42,7 @@ TEST(ReactorThread, AwaitsAValueFromAnotherThread) {
   const int value = thread.Await<int>([&](absl::AnyInvocable<void(int)> done) {
     other = std::thread([done = std::move(done)]() mutable { done(7); });
   });
+  thread.Run([] {});  // behind it: `other` is there
   other.join();
   EXPECT_EQ(value, 7);
 }

@@ -185,6 +185,10 @@ void Leader::SendHold(uint64_t id, const Hold& hold, uint32_t only_client) {
   std::map<uint32_t, FromMetadata> messages;
   for (const auto& [volume, session] : hold.sessions) {
     if (only_client != 0 && session.client != only_client) continue;
+    const Volume* known = state_.FindVolume(volume);
+    const LayerRecord* layer =
+        known == nullptr ? nullptr : state_.FindLayer(known->lineage(), session.layer);
+    if (layer == nullptr) continue;  // it went, after its session; the hold ends with that
     SnapshotHold& order = *messages[session.client].mutable_snapshot_hold();
     order.set_id(id);
     order.set_alone(hold.All([&](const HeldSession& s) { return s.client == session.client; }));
@@ -192,9 +196,7 @@ void Leader::SendHold(uint64_t id, const Hold& hold, uint32_t only_client) {
     HeldVolume& held = *order.add_volumes();
     held.set_volume(volume);
     held.set_generation(session.generation);
-    const uint64_t lineage = state_.FindVolume(volume)->lineage();
-    const LayerRecord* layer = state_.FindLayer(lineage, session.layer);
-    *held.mutable_line() = LineFor(state_, lineage, layer->changed() - 1);
+    *held.mutable_line() = LineFor(state_, known->lineage(), layer->changed() - 1);
   }
   for (const auto& [client, message] : messages) {
     if (PeerState* peer = FindPeer(Kind::kClient, client)) peer->link->Send(message);

@@ -232,9 +232,8 @@ TEST_F(ThreeNodes, AResyncIsReportedByItsSourceUntilNothingIsLeft) {
   ASSERT_TRUE(cluster.NameAndOpen({1, 2}, {3}));
   std::vector<chain::ResyncStatus> seen;
   ASSERT_TRUE(cluster.RunUntil(Duration::Seconds(20), [&] {
-    for (const auto& resync : cluster.node(2).node->chains()[0].status.resyncs) {
-      seen.push_back(resync);
-    }
+    const auto chains = cluster.node(2).node->chains();
+    for (const auto& resync : chains[0].status.resyncs) seen.push_back(resync);
     return cluster.promotable.has_value();
   }));
   ASSERT_FALSE(seen.empty());
