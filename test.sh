@@ -11,7 +11,8 @@ Installs the Debian packages that are missing and runs all tests, in phases:
   lint     the rules of the house over the source tree
   gcc      all tests: unit, simulation, integration
   san      the address and undefined-behaviour sanitizers (clang) over what handles data: chains,
-           stores, clients, nodes, the wire, front ends; with --all over all of lib/
+           stores, clients, nodes, the wire, front ends; with --all over all of lib/ and the
+           simulator
   tsan     --all only: the folders of lib/ that have threads, under the thread sanitizer (clang)
   fuzz     --all only: every fuzz test for some seconds (clang, libFuzzer)
   canary   each configuration above must find the defect planted for it
@@ -106,7 +107,7 @@ threaded_targets() {
   done
 }
 
-# Where bytes from the disk and the wire are read, and where they are kept; --all takes all of lib/.
+# Where bytes from the disk and the wire are read, and where they are kept; --all takes more.
 sanitized_always=(//lib/base/... //lib/block/... //lib/chain/... //lib/chunkstore/...
   //lib/client/... //lib/env/... //lib/frontends/... //lib/node/... //lib/wire/...)
 
@@ -142,7 +143,7 @@ phase lint //tests/lint/...
 phase gcc -- //... -//tests/lint/...
 if [[ -z $quick ]]; then
   sanitized=("${sanitized_always[@]}")
-  [[ -z $all ]] || sanitized=(//lib/...)
+  [[ -z $all ]] || sanitized=(//lib/... //tests/sim/...)
   phase san --config=san --build_tests_only --test_tag_filters=-nosan,-fuzz "${sanitized[@]}"
   if [[ -n $all ]]; then
     mapfile -t threaded < <(threaded_targets)
