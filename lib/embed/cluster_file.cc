@@ -14,6 +14,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "lib/embed/private_file.h"
 #include "lib/model/names.h"
 
 namespace storpool::embed {
@@ -43,13 +44,7 @@ absl::Status WriteDurably(int fd, const std::string& text, const std::string& pa
     if (n > 0) done += static_cast<size_t>(n);
   }
   if (fsync(fd) != 0) return Failed(path, "write", errno);
-  const size_t slash = path.rfind('/');
-  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  const int folder_fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder_fd < 0) return Failed(folder, "open", errno);
-  const absl::Cleanup close_folder = [folder_fd] { close(folder_fd); };
-  if (fsync(folder_fd) != 0) return Failed(folder, "write", errno);
-  return absl::OkStatus();
+  return SyncFolderOf(path);
 }
 
 }  // namespace

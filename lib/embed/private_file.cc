@@ -18,7 +18,8 @@ absl::Status Failed(const std::string& path, const char* what) {
   return absl::ErrnoToStatus(errno, absl::StrCat(path, ": cannot ", what));
 }
 
-// The name of a file is durable when its folder is.
+}  // namespace
+
 absl::Status SyncFolderOf(const std::string& path) {
   const size_t slash = path.rfind('/');
   const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
@@ -27,8 +28,6 @@ absl::Status SyncFolderOf(const std::string& path) {
   const absl::Cleanup close_folder = [fd] { close(fd); };
   return fsync(fd) == 0 ? absl::OkStatus() : Failed(folder, "write");
 }
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<PrivateFile>> PrivateFile::Begin(const std::string& path) {
   const std::string unfinished = path + ".unfinished";

@@ -10,6 +10,9 @@
 
 namespace storpool::embed {
 
+// The name of a file is durable when its folder is.
+absl::Status SyncFolderOf(const std::string& path);
+
 // Not for several threads at once. Errors name the file and what could not be done with it.
 class PrivateFile {
  public:
@@ -22,7 +25,8 @@ class PrivateFile {
   PrivateFile& operator=(const PrivateFile&) = delete;
 
   absl::Status Write(std::string_view piece);
-  // Durable under its name, in place of what was there.
+  // Durable under its name, in place of what was there. If only its folder cannot be written to the
+  // disk, it is there all the same, and the error says so.
   absl::Status Finish();
 
  private:
